@@ -1,0 +1,28 @@
+"""Server-Sent Events as the WHATWG standard says, fast, from httpx and its kin.
+
+    import fastsse
+
+    async with client.stream("POST", url, json=request) as response:
+        async for event in fastsse.iter_events(response):
+            print(event.event, event.data)
+
+`iter_events` reads responses; `Parser` is the incremental parser below it, for bytes from
+anywhere. `ACCELERATED` tells whether the compiled parser is in use.
+"""
+
+from ._errors import EventTooLarge, ResponseError, SSEError, StreamTimeout
+from ._parser import ACCELERATED, Parser, ServerSentEvent
+from ._stream import EventStream, StreamStats, iter_events
+
+__all__ = [
+    "ACCELERATED",
+    "EventStream",
+    "EventTooLarge",
+    "Parser",
+    "ResponseError",
+    "SSEError",
+    "ServerSentEvent",
+    "StreamStats",
+    "StreamTimeout",
+    "iter_events",
+]

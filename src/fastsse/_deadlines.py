@@ -1,0 +1,273 @@
+"""The deadlines of a stream, and how each way of waiting keeps them.
+
+A guard is an iterator of chunks over an iterator of chunks that raises `Expired` where a
+deadline passes. There is one for each way of waiting: `on_asyncio`, `on_trio`, `on_socket`.
+A stream without deadlines has no guard and pays nothing.
+"""
+
+import sys
+import time
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from typing import Any
+
+NEVER = float("inf")
+
+
+class Expired(Exception):
+    """A deadline passed; `_stream` makes a StreamTimeout of it, which tells how far it had come."""
+
+    def __init__(self, deadline: str, seconds: float) -> None:
+        super().__init__(deadline, seconds)
+        self.deadline = deadline
+        self.seconds = seconds
+
+
+class Deadlines:
+    """Three deadlines in seconds, infinite where they are off, and the clocks that they need."""
+
+    def __init__(self, first_event: float | None, idle: float | None, total: float | None) -> None:
+        self.first_event = _seconds("first_event_timeout", first_event)
+        self.idle = _seconds("idle_timeout", idle)
+        self.total = _seconds("total_timeout", total)
+        self.began = 0.0
+
+    def __bool__(self) -> bool:
+        return min(self.first_event, self.idle, self.total) < NEVER
+
+    def first_event_came(self) -> None:
+        self.first_event = NEVER
+
+    def judge(self, now: float) -> None:
+        """Raise for a deadline in wall time that passed before a wait begins."""
+        at, deadline = self.next(now)
+        if at <= now:
+            raise self.expired(deadline)
+
+    def next(self, since: float) -> tuple[float, str]:
+        """When the next deadline passes, in a wait that began at `since`, and which it is."""
+        return min(
+            (self.began + self.first_event, "first_event"),
+            (since + self.idle, "idle"),
+            (self.began + self.total, "total"),
+        )
+
+    def expired(self, deadline: str) -> Expired:
+        return Expired(deadline, getattr(self, deadline))
+
+
+def _seconds(name: str, value: float | None) -> float:
+    if value is None or value == 0:
+        return NEVER
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name}: expected seconds or None, got {type(value).__qualname__}")
+    if not value > 0:
+        raise ValueError(f"{name}: expected 0 or more seconds, or None, got {value}")
+    return float(value)
+
+
+def on_event_loop(
+    chunks: AsyncIterator[bytes], deadlines: Deadlines, response: Any
+) -> AsyncIterator[bytes]:
+    """The guard for the event loop that runs: trio's, or else asyncio's."""
+    replace_read_timeout(response, NEVER)
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return on_trio(chunks, deadlines, trio)
+    return on_asyncio(chunks, deadlines)
+
+
+async def on_trio(
+    chunks: AsyncIterator[bytes], deadlines: Deadlines, trio: Any
+) -> AsyncIterator[bytes]:
+    """Guard with a cancel scope around each wait."""
+    deadlines.began = trio.current_time()
+    while True:
+        now = trio.current_time()
+        deadlines.judge(now)
+        at, deadline = deadlines.next(now)
+        with trio.CancelScope(deadline=at) as scope:
+            try:
+                chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+        if scope.cancelled_caught:
+            raise deadlines.expired(deadline)
+        yield chunk
+
+
+async def on_asyncio(chunks: AsyncIterator[bytes], deadlines: Deadlines) -> AsyncIterator[bytes]:
+    """Guard with one timer for the whole stream."""
+    alarm = _Alarm(deadlines)
+    while True:
+        alarm.wait_begins()
+        try:
+            chunk = await anext(chunks)
+        except StopAsyncIteration:
+            alarm.wait_ended()
+            return
+        except BaseException as error:
+            alarm.wait_ended(error)
+            raise
+        alarm.wait_ended()
+        yield chunk
+
+
+class _Alarm:
+    """One timer, armed again only when it rings: deadlines of a stream only ever move away.
+
+    It rings by cancelling the task that waits, as asyncio.timeout does, and takes the
+    cancellation back; a cancellation by somebody else is let through.
+    """
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        import asyncio
+
+        self._current_task = asyncio.current_task
+        self._loop = asyncio.get_running_loop()
+        self._deadlines = deadlines
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._since = 0.0
+        self._rung = ""
+        self._cancellations = 0
+        deadlines.began = self._loop.time()
+
+    def __del__(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def wait_begins(self) -> None:
+        self._since = self._loop.time()
+        self._deadlines.judge(self._since)
+        self._task = self._current_task()
+        if self._timer is None:
+            self._arm(self._deadlines.next(self._since)[0])
+
+    def wait_ended(self, error: BaseException | None = None) -> None:
+        task, self._task = self._task, None
+        if self._rung and task is not None:
+            deadline, self._rung = self._rung, ""
+            if task.uncancel() <= self._cancellations and error is not None:
+                raise self._deadlines.expired(deadline) from error
+
+    def _arm(self, at: float) -> None:
+        if at < NEVER:
+            # A stream that is dropped takes its timer along, whenever it would have rung.
+            self._timer = self._loop.call_at(at, _ring, weakref.ref(self))
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._task is None:
+            return
+        at, deadline = self._deadlines.next(self._since)
+        if at > self._loop.time():
+            self._arm(at)
+        else:
+            self._rung = deadline
+            self._cancellations = self._task.cancelling()
+            self._task.cancel()
+
+
+def _ring(alarm: "weakref.ref[_Alarm]") -> None:
+    strong = alarm()
+    if strong is not None:
+        strong._ring()
+
+
+def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> Iterator[bytes]:
+    """Guard a blocking wait, by the client's read timeout and by shutting its socket down."""
+    deadlines.began = time.monotonic()
+    over_http2 = _extension(response, "http_version") == b"HTTP/2"
+    watchdog = _Watchdog(deadlines, None if over_http2 else _socket_of(response))
+    replace_read_timeout(response, min(deadlines.idle, deadlines.total))
+    try:
+        while True:
+            # From here on the watchdog bites: it must not miss a wait that is judged just before.
+            watchdog.waiting = True
+            since = time.monotonic()
+            deadlines.judge(since)
+            if over_http2:
+                # Read anew for each wait there, so that it can be the next deadline's.
+                replace_read_timeout(response, deadlines.next(since)[0] - since)
+            try:
+                chunk = next(chunks, None)
+            except Exception as error:
+                if watchdog.bitten:
+                    raise deadlines.expired(watchdog.bitten) from error
+                if any(kind.__name__ == "ReadTimeout" for kind in type(error).__mro__):
+                    raise deadlines.expired(deadlines.next(since)[1]) from error
+                raise
+            watchdog.waiting = False
+            if watchdog.bitten:
+                # A body that ends with its connection seems complete when the socket is shut.
+                raise deadlines.expired(watchdog.bitten)
+            if chunk is None:
+                return
+            yield chunk
+    finally:
+        watchdog.stop()
+
+
+class _Watchdog:
+    """A thread that shuts the socket down under a reader that still waits at a deadline."""
+
+    def __init__(self, deadlines: Deadlines, sock: Any) -> None:
+        import threading
+
+        self.waiting = False
+        self.bitten = ""
+        self._deadlines = deadlines
+        self._socket = sock
+        self._new_timer = threading.Timer
+        self._timer: threading.Timer | None = None
+        self._lock = threading.Lock()
+        self._arm()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._socket = None
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _next(self) -> tuple[float, str]:
+        return self._deadlines.next(NEVER)
+
+    def _arm(self) -> None:
+        at, _ = self._next()
+        if at < NEVER and self._socket is not None:
+            self._timer = self._new_timer(at - time.monotonic(), self._ring)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _ring(self) -> None:
+        with self._lock:
+            at, deadline = self._next()
+            if at > time.monotonic():
+                self._arm()
+            elif self.waiting and self._socket is not None:
+                import socket
+
+                self.bitten = deadline
+                with suppress(OSError):
+                    # The method of the plain socket: that of a TLS one changes its state too.
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+
+def replace_read_timeout(response: Any, seconds: float) -> None:
+    """Put ours in the place of the client's read timeout, for this response alone."""
+    # A response without a request has no timeouts: it came from memory.
+    with suppress(AttributeError, RuntimeError):
+        extensions = response.request.extensions
+        read = seconds if seconds < NEVER else None
+        extensions["timeout"] = {**extensions.get("timeout", {}), "read": read}
+
+
+def _socket_of(response: Any) -> Any:
+    stream = _extension(response, "network_stream")
+    return None if stream is None else stream.get_extra_info("socket")
+
+
+def _extension(response: Any, name: str) -> Any:
+    return getattr(response, "extensions", {}).get(name)

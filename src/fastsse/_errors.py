@@ -1,0 +1,120 @@
+"""What can go wrong. Everything fastsse raises on its own account is an `SSEError`:
+
+    SSEError
+    ├── EventTooLarge      an event grew past max_event_size
+    ├── ResponseError      the answer is not an event stream
+    └── StreamTimeout      a deadline passed; also a TimeoutError
+
+A client's own transport errors (a refused or broken connection) pass through as they are.
+Arguments of the wrong type are a TypeError, wrong values a ValueError, as everywhere in Python.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._parser import ServerSentEvent
+
+__all__ = ["EventTooLarge", "ResponseError", "SSEError", "StreamTimeout"]
+
+PREVIEW_LENGTH = 500
+
+
+class SSEError(Exception):
+    """The base of all errors of fastsse."""
+
+
+class EventTooLarge(SSEError):
+    """An event grew past `max_event_size`; the parser takes no more.
+
+    Attributes:
+        limit: the `max_event_size` in force, in bytes.
+        size: the bytes that had come when the event was refused, more than `limit`.
+        events: what the same call had completed before, in order.
+    """
+
+    def __init__(self, limit: int, size: int, events: "Sequence[ServerSentEvent]" = ()) -> None:
+        super().__init__(limit, size, events)
+        self.limit = limit
+        self.size = size
+        self.events = list(events)
+
+    def __str__(self) -> str:
+        return (
+            f"an event of at least {self.size} bytes is larger than max_event_size={self.limit} "
+            "(pass a larger one, or None for no limit)"
+        )
+
+
+class ResponseError(SSEError):
+    """The response is not an event stream: its status is not 2xx, or its content type is another.
+
+    Attributes:
+        status_code: the status of the response.
+        headers: its headers, as the client gave them.
+        content_type: its `Content-Type` as sent, or None if it has none.
+        body: the start of its body, at most 4 KiB; what came in 5 seconds if it stalls.
+        response: the response itself, closed; None after unpickling.
+    """
+
+    def __init__(
+        self,
+        status_code: int,
+        headers: Mapping[str, str],
+        content_type: str | None,
+        body: bytes = b"",
+        response: Any = None,
+    ) -> None:
+        super().__init__(status_code, headers, content_type, body)
+        self.status_code = status_code
+        self.headers = headers
+        self.content_type = content_type
+        self.body = body
+        self.response = response
+
+    def __str__(self) -> str:
+        if 200 <= self.status_code < 300:
+            found = self.content_type or "no content type"
+            reason = f"expected text/event-stream, got {found} (status {self.status_code})"
+        else:
+            reason = f"expected a status of 2xx, got {self.status_code}"
+        preview = _preview(self.body)
+        return f"{reason}: {preview}" if preview else reason
+
+
+class StreamTimeout(SSEError, TimeoutError):
+    """A deadline of the stream passed.
+
+    Attributes:
+        deadline: which one: "first_event", "idle" or "total".
+        seconds: how long it was.
+        chunks, bytes, events: how far the stream had come.
+        elapsed: seconds since iteration began.
+    """
+
+    def __init__(
+        self, deadline: str, seconds: float, chunks: int, bytes: int, events: int, elapsed: float
+    ) -> None:
+        super().__init__(deadline, seconds, chunks, bytes, events, elapsed)
+        self.deadline = deadline
+        self.seconds = seconds
+        self.chunks = chunks
+        self.bytes = bytes
+        self.events = events
+        self.elapsed = elapsed
+
+    def __str__(self) -> str:
+        what = {
+            "first_event": "no event came",
+            "idle": "no bytes came",
+            "total": "the stream did not end",
+        }[self.deadline]
+        return (
+            f"{what} within {self.deadline}_timeout={self.seconds:g} s: {self.events} events "
+            f"in {self.chunks} chunks ({self.bytes} bytes) after {self.elapsed:.3f} s"
+        )
+
+
+def _preview(body: bytes) -> str:
+    text = " ".join(body.decode("utf-8", "replace").split())
+    return text if len(text) <= PREVIEW_LENGTH else text[: PREVIEW_LENGTH - 1] + "…"

@@ -1,0 +1,69 @@
+"""What the twins share: limits, the checks of arguments, and what an event does that is not hot."""
+
+import sys
+from functools import partial
+from typing import Any, Final, TypeVar
+
+DEFAULT_MAX_EVENT_SIZE: Final = 64 * 1024 * 1024
+MAX_RETRY: Final = 2**63 - 1
+MATCH_ARGS: Final = ("event", "data", "id", "retry")
+
+T = TypeVar("T")
+
+
+def expect(name: str, value: object, kind: type[T]) -> T:
+    """The value, if it is of that kind; a TypeError that names the argument, if it is not."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__qualname__}")
+    # A subclass may carry state of its own, which an immutable value must not share.
+    return value if type(value) is kind else kind(value)  # type: ignore[call-arg]
+
+
+def expect_limit(max_event_size: object) -> int:
+    """`max_event_size` as a number of bytes, for None one that no event reaches."""
+    if max_event_size is None:
+        return sys.maxsize
+    limit = expect("max_event_size", max_event_size, int)
+    if limit < 0:
+        raise ValueError(f"max_event_size: expected 0 or more bytes, or None, got {limit}")
+    return min(limit, sys.maxsize)
+
+
+def not_bytes(chunk: object) -> TypeError:
+    """The error for a chunk that cannot be read as bytes."""
+    if isinstance(chunk, str):
+        return TypeError("expected a bytes-like object, got str: pass the bytes as they came")
+    return TypeError(
+        f"expected a C-contiguous bytes-like object, got {type(chunk).__qualname__}: "
+        "pass bytes, or a contiguous copy such as bytes(view)"
+    )
+
+
+def fields_of(event: Any) -> tuple[str, str, str, int | None] | None:
+    """What an event of either twin is compared by; None for anything else."""
+    kind = type(event)
+    if (kind.__module__, kind.__qualname__) != ("fastsse", "ServerSentEvent"):
+        return None
+    return event.event, event.data, event.id, event.retry
+
+
+def represent(event: Any) -> str:
+    """The `repr` of an event: the call that makes one like it."""
+    fields = ", ".join(f"{name}={getattr(event, name)!r}" for name in MATCH_ARGS)
+    return f"ServerSentEvent({fields})"
+
+
+def reduce(event: Any) -> tuple[Any, ...]:
+    """How an event is pickled: by its public name, so that either twin loads what any wrote."""
+    public = sys.modules["fastsse"].ServerSentEvent
+    fields = {name: getattr(event, name) for name in ("event", "data_bytes", "id", "retry")}
+    return partial(public, **fields), ()
+
+
+def as_json(event: Any, loads: Any) -> Any:
+    """`ServerSentEvent.json`; json is imported on first use, since the core is light to import."""
+    if loads is not None:
+        return loads(event.data_bytes)
+    import json
+
+    return json.loads(event.data)

@@ -1,0 +1,95 @@
+"""The commands and their options."""
+
+import platform
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from . import TWIN
+from .demo import run_demo
+from .tail import Request, run_tail
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        python = f"{platform.python_implementation()} {platform.python_version()}"
+        typer.echo(f"fastsse {version('fastsse-client')} ({TWIN}, {python})")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version, and which parser is in use.",
+        ),
+    ] = False,
+) -> None:
+    """Read Server-Sent Events as the standard says, fast."""
+
+
+@app.command()
+def tail(
+    url: Annotated[str, typer.Argument(metavar="URL | FILE | -")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    method: Annotated[
+        str | None, typer.Option("-X", "--request", help="The method; POST where -d is given.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option("-H", "--header", help="A header: 'Name: value'.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("-d", "--data", help="The body, or @FILE; sent as JSON if it is JSON."),
+    ] = None,
+    last_event_id: Annotated[
+        str, typer.Option(help="Resume after this event ID, which is sent as Last-Event-ID.")
+    ] = "",
+    first_event_timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds until the first event; 0 for no limit.")
+    ] = 0,
+    idle_timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds without a byte; 0 for no limit.")
+    ] = 0,
+    total_timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds in all; 0 for no limit.")
+    ] = 0,
+    max_event_size: Annotated[int, typer.Option(min=0, help="Bytes that one event may have.")] = 64
+    * 1024
+    * 1024,
+) -> None:
+    """Show events as they arrive, and a summary on standard error.
+
+    Exit codes: 0 end of stream, 2 usage, 3 status or content type, 4 transport, 5 deadline,
+    6 event too large, 130 Ctrl-C.
+    """
+    headers = header or []
+    if last_event_id:
+        headers = [f"Last-Event-ID: {last_event_id}", *headers]
+    code = run_tail(
+        Request(url, method, headers, data or []),
+        as_json=as_json,
+        last_event_id=last_event_id,
+        first_event_timeout=first_event_timeout,
+        idle_timeout=idle_timeout,
+        total_timeout=total_timeout,
+        max_event_size=max_event_size,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def demo(
+    streams: Annotated[int, typer.Option(min=1, max=1000, help="Answers at once.")] = 6,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens in an answer.")] = 120,
+    rate: Annotated[float, typer.Option(min=1, help="Tokens a second in one answer.")] = 60,
+) -> None:
+    """Stream chat answers from a server on this machine, over real sockets, and time them."""
+    run_demo(streams=streams, tokens=tokens, rate=rate)
