@@ -21,4 +21,4 @@ check:
 clean:
 	rm -rf build dist wheelhouse src/*.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f src/fastsse/_parser_c.c src/fastsse/*.so src/fastsse/*.pyd
-	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find src tests -name __pycache__ -prune -exec rm -rf {} +

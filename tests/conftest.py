@@ -1,0 +1,60 @@
+"""Options: `--pure` tests without the compiled twin, `--core` only what needs no client."""
+
+import importlib
+import os
+import platform
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BEYOND_CORE = {"test_cli.py", "test_clients.py", "test_deadlines.py"}
+SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
+REMEDY = "run `make build`, or test the pure twin alone: `pytest --pure`"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--pure", action="store_true", help="test the pure twin alone")
+    parser.addoption(
+        "--core", action="store_true", help="test what needs only pytest and hypothesis"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--pure"):
+        os.environ["FASTSSE_PURE"] = "1"
+        return
+    os.environ.pop("FASTSSE_PURE", None)
+    try:
+        compiled = importlib.import_module("fastsse._parser_c")
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(f"the compiled twin is missing: {REMEDY}") from error
+    source = SOURCE / "_parser_c.pyx"
+    if source.exists() and source.stat().st_mtime > Path(compiled.__file__).stat().st_mtime:
+        raise pytest.UsageError(f"the compiled twin is older than its source: {REMEDY}")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    import fastsse
+
+    twin = "compiled" if fastsse.ACCELERATED else "pure Python"
+    return f"fastsse: {twin} parser, {platform.python_implementation()} at {fastsse.__path__[0]}"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return collection_path.name in BEYOND_CORE if config.getoption("--core") else None
+
+
+def twins(config: pytest.Config) -> list[ModuleType]:
+    names = ["_parser_py"] if config.getoption("--pure") else ["_parser_c", "_parser_py"]
+    return [importlib.import_module(f"fastsse.{name}") for name in names]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `twin` runs on each; one that takes `twins` runs once, with all."""
+    modules = twins(metafunc.config)
+    if "twin" in metafunc.fixturenames:
+        ids = [module.__name__.removeprefix("fastsse._parser_") for module in modules]
+        metafunc.parametrize("twin", modules, ids=ids)
+    if "twins" in metafunc.fixturenames:
+        metafunc.parametrize("twins", [modules], ids=["twins"])

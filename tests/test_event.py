@@ -1,0 +1,157 @@
+"""`ServerSentEvent`, on both twins and across them."""
+
+import copy
+import json
+import pickle
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+CHINESE = "data: 你好\n\n".encode()
+
+
+def test_defaults(twin: Any) -> None:
+    event = twin.ServerSentEvent()
+    assert (event.event, event.data, event.id, event.retry) == ("message", "", "", None)
+    assert event.data_bytes == b""
+
+
+def test_keywords(twin: Any) -> None:
+    event = twin.ServerSentEvent(event="e", data="dü", id="i", retry=5)
+    assert (event.event, event.data, event.id, event.retry) == ("e", "dü", "i", 5)
+    assert event.data_bytes == "dü".encode()
+
+
+def test_data_bytes_in_place_of_data(twin: Any) -> None:
+    event = twin.ServerSentEvent(data_bytes=b"a\xffb")
+    assert (event.data, event.data_bytes) == ("a\ufffdb", b"a\xffb")
+    with pytest.raises(TypeError, match="got both"):
+        twin.ServerSentEvent(data="a", data_bytes=b"a")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"event": None}, "event: expected str, got NoneType"),
+        ({"data": b"x"}, "data: expected str, got bytes"),
+        ({"data_bytes": "x"}, "data_bytes: expected bytes, got str"),
+        ({"id": 7}, "id: expected str, got int"),
+        ({"retry": "7"}, "retry: expected int, got str"),
+    ],
+)
+def test_wrong_types(twin: Any, arguments: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        twin.ServerSentEvent(**arguments)
+
+
+def test_a_subclass_of_str_is_taken_as_its_text(twin: Any) -> None:
+    class Name(str):
+        __slots__ = ()
+
+    assert type(twin.ServerSentEvent(event=Name("e")).event) is str
+
+
+@pytest.mark.parametrize("stream", [b"data: plain\n\n", CHINESE, b"data: a\ndata: \xff\n\n"])
+def test_data_and_data_bytes_of_a_parsed_event(twin: Any, stream: bytes) -> None:
+    (event,) = twin.Parser().feed(stream)
+    raw = stream.removesuffix(b"\n\n").replace(b"data: ", b"")
+    assert event.data_bytes == raw
+    assert event.data == raw.decode(errors="replace")
+    assert event.data is event.data
+    assert event.data_bytes == raw
+
+
+def test_json(twin: Any) -> None:
+    (event,) = twin.Parser().feed('data: {"a":\ndata: "ü"}\n\n'.encode())
+    assert event.json() == {"a": "ü"}
+    given: list[bytes] = []
+    assert event.json(given.append) is None
+    assert event.json(loads=json.loads) == {"a": "ü"}
+    assert given == ['{"a":\n"ü"}'.encode()]
+    with pytest.raises(ValueError, match="Expecting value"):
+        twin.ServerSentEvent(data="[DONE").json()
+
+
+@pytest.mark.parametrize("name", ["event", "data", "id", "retry", "data_bytes", "other"])
+def test_immutable(twin: Any, name: str) -> None:
+    event = twin.ServerSentEvent(data="x")
+    with pytest.raises(AttributeError):
+        setattr(event, name, "y")
+    with pytest.raises(AttributeError):
+        delattr(event, name)
+    event.__init__()
+    assert event.data == "x"
+
+
+def test_final(twin: Any) -> None:
+    for kind in (twin.ServerSentEvent, twin.Parser):
+        with pytest.raises(TypeError, match="not an acceptable base type"):
+            type("Sub", (kind,), {})
+
+
+def test_repr_makes_the_event_again(twin: Any) -> None:
+    event = twin.ServerSentEvent(event="e", data="d'\n", id="i", retry=5)
+    assert repr(event) == "ServerSentEvent(event='e', data=\"d'\\n\", id='i', retry=5)"
+    assert eval(repr(event), {"ServerSentEvent": twin.ServerSentEvent}) == event
+
+
+def test_match(twin: Any) -> None:
+    match twin.ServerSentEvent(event="e", data="d", id="i", retry=5):
+        case twin.ServerSentEvent(event, data, id, retry):
+            assert (event, data, id, retry) == ("e", "d", "i", 5)
+
+
+def test_equality_and_hash(twin: Any) -> None:
+    def make(**changes: Any) -> Any:
+        return twin.ServerSentEvent(**({"event": "e", "data": "d", "id": "i"} | changes))
+
+    assert make() == make()
+    assert hash(make()) == hash(make())
+    assert len({make(), make(), make(id="j")}) == 2
+    for changes in ({"event": "x"}, {"data": "x"}, {"id": "x"}, {"retry": 0}):
+        assert make(**changes) != make()
+    assert make() != ("e", "d", "i", None)
+    assert (make() == 7) is False
+    assert make(data_bytes=b"\xff", data=None) == make(data="\ufffd")
+
+
+def test_equality_and_hash_across_the_twins(twins: list[Any]) -> None:
+    for stream in (b"id: 1\nevent: e\nretry: 3\ndata: x\n\n", CHINESE, b"data: \xff\n\n"):
+        events = [twin.Parser().feed(stream)[0] for twin in twins]
+        assert len(set(events)) == 1
+        assert len(set(map(repr, events))) == 1
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle(twin: Any, protocol: int) -> None:
+    (event,) = twin.Parser().feed(b"id: 1\nevent: e\nretry: 3\ndata: x\xff\n\n")
+    for again in (pickle.loads(pickle.dumps(event, protocol)), copy.deepcopy(event)):
+        assert again == event
+        assert again.data_bytes == b"x\xff"
+
+
+def test_a_pickle_of_one_twin_is_loaded_by_the_other(twins: list[Any]) -> None:
+    for pure in ("", "1")[2 - len(twins) :]:
+        for twin in twins:
+            (event,) = twin.Parser().feed(b"id: 1\ndata: x\xff\n\n")
+            pickled = pickle.dumps(event)
+            assert b"fastsse" in pickled
+            assert b"_parser" not in pickled
+            script = (
+                "import pickle, sys, fastsse\n"
+                "event = pickle.loads(sys.stdin.buffer.read())\n"
+                "assert type(event) is fastsse.ServerSentEvent\n"
+                "print(fastsse.ACCELERATED, event.id, ascii(event.data), event.data_bytes)\n"
+            )
+            done = subprocess.run(
+                [sys.executable, "-c", script],
+                input=pickled,
+                capture_output=True,
+                env={"FASTSSE_PURE": pure, "PYTHONPATH": ":".join(sys.path)},
+                check=False,
+            )
+            assert done.stdout.decode().split() == [
+                str(not pure), "1", "'x\\ufffd'", "b'x\\xff'",
+            ], done.stderr  # fmt: skip

@@ -1,0 +1,295 @@
+"""Both twins against the table of cases, the reference and each other, in every chunking."""
+
+import array
+import mmap
+import os
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import reference
+import strategies
+from cases import CASES, LIMIT_CASES, Case, LimitCase
+from feeding import check_case, check_limit_case, chunkings, outcome_of, plain
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastsse import EventTooLarge
+
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_case(twin: Any, case: Case) -> None:
+    check_case(twin, case)
+
+
+@pytest.mark.parametrize("case", LIMIT_CASES, ids=lambda case: case.name)
+def test_limit_case(twin: Any, case: LimitCase) -> None:
+    check_limit_case(twin, case)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_reference_agrees_with_the_table(case: Case) -> None:
+    outcome = reference.parse(case.stream)
+    assert outcome == (
+        list(case.events),
+        list(case.flushed),
+        case.last_event_id,
+        case.retry,
+        False,
+        False,
+    )
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.data(), strategies.streams(), strategies.limits(), st.sampled_from(["", "7", "ü", "x y"]))
+def test_twins_and_reference_agree_on_any_stream_in_any_chunks(
+    twins: list[Any], data: Any, stream: bytes, limit: int | None, last_event_id: str
+) -> None:
+    chunks = data.draw(strategies.chunkings(stream))
+    expected = reference.parse(stream, last_event_id=last_event_id, max_event_size=limit)
+    for twin in twins:
+        parser = twin.Parser(last_event_id=last_event_id, max_event_size=limit)
+        assert outcome_of(parser, chunks) == expected, twin
+
+
+@settings(max_examples=500, deadline=None)
+@given(strategies.streams(), st.data())
+def test_twins_refuse_an_event_at_the_same_size(twins: list[Any], stream: bytes, data: Any) -> None:
+    chunks = data.draw(strategies.chunkings(stream))
+    limit = data.draw(st.integers(0, 30))
+    said = set()
+    for twin in twins:
+        parser = twin.Parser(max_event_size=limit)
+        try:
+            for chunk in chunks:
+                parser.feed(chunk)
+            said.add("")
+        except EventTooLarge as error:
+            said.add(f"{error.size > error.limit == limit} {error}")
+    assert len(said) == 1
+    assert not said.pop().startswith("False")
+
+
+@pytest.mark.parametrize(
+    "case", [case for case in CASES if len(case.stream) < 150], ids=lambda case: case.name
+)
+def test_an_event_comes_out_of_the_feed_that_completes_it(twin: Any, case: Case) -> None:
+    parser = twin.Parser()
+    seen = []
+    for at in range(len(case.stream)):
+        seen += plain(parser.feed(case.stream[at : at + 1]))
+        assert seen == reference.parse(case.stream[: at + 1]).events, at
+
+
+def recorded_streams() -> Iterator[Any]:
+    folder = os.environ.get("FASTSSE_STREAMS")
+    paths = sorted(Path(folder).rglob("*.sse")) if folder else []
+    for path in paths:
+        yield pytest.param(path, id=f"{path.parent.name}-{path.stem}")
+    if not paths:
+        reason = "FASTSSE_STREAMS names no folder of recorded streams (*.sse)"
+        yield pytest.param(None, marks=pytest.mark.skip(reason=reason))
+
+
+@pytest.mark.parametrize("path", list(recorded_streams()))
+def test_recorded_stream(twins: list[Any], path: Path) -> None:
+    stream = path.read_bytes()
+    expected = reference.parse(stream)
+    assert expected.events
+    for twin in twins:
+        for chunks in chunkings(stream):
+            assert outcome_of(twin.Parser(), chunks) == expected, twin
+
+
+class TestChunks:
+    """What feed takes."""
+
+    STREAM = b"id: 1\ndata: one\n\ndata: two\n\n"
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            bytes,
+            bytearray,
+            memoryview,
+            lambda data: memoryview(bytearray(b"??" + data))[2:],
+            lambda data: array.array("B", data),
+        ],
+        ids=["bytes", "bytearray", "memoryview", "slice", "array"],
+    )
+    def test_any_bytes_like_object(self, twin: Any, make: Any) -> None:
+        assert [e.data for e in twin.Parser().feed(make(self.STREAM))] == ["one", "two"]
+
+    def test_numpy(self, twin: Any) -> None:
+        numpy = pytest.importorskip("numpy")
+        chunk = numpy.frombuffer(self.STREAM, dtype=numpy.uint8)
+        assert [e.data for e in twin.Parser().feed(chunk)] == ["one", "two"]
+        with pytest.raises(TypeError, match="C-contiguous"):
+            twin.Parser().feed(chunk[::2])
+        with pytest.raises(TypeError, match="C-contiguous"):
+            twin.Parser().feed(numpy.asfortranarray(numpy.zeros((3, 3))))
+
+    def test_elements_of_several_bytes_are_read_as_bytes(self, twin: Any) -> None:
+        stream = b"data: ab\n\n\n\n"
+        chunk = memoryview(stream).cast("I", (1, 3))
+        assert [e.data for e in twin.Parser().feed(chunk)] == ["ab"]
+
+    def test_mmap_and_nothing_of_it_is_kept(self, twin: Any) -> None:
+        chunk = mmap.mmap(-1, len(self.STREAM))
+        chunk[:] = self.STREAM
+        events = twin.Parser().feed(chunk)
+        chunk.close()
+        assert [e.data for e in events] == ["one", "two"]
+
+    @pytest.mark.parametrize("at", range(1, len(STREAM)))
+    def test_nothing_of_a_bytearray_is_kept(self, twin: Any, at: int) -> None:
+        parser = twin.Parser()
+        chunk = bytearray(self.STREAM[:at])
+        events = parser.feed(chunk)
+        chunk[:] = b"x" * at
+        chunk.clear()
+        events += parser.feed(self.STREAM[at:])
+        assert [(e.data, e.id) for e in events] == [("one", "1"), ("two", "1")]
+
+    @pytest.mark.parametrize(
+        ("chunk", "message"),
+        [
+            ("data: x\n\n", "got str: pass the bytes"),
+            (None, "got NoneType"),
+            (7, "got int"),
+            ([b"data"], "got list"),
+            (memoryview(b"abcdef")[::2], "contiguous copy"),
+        ],
+    )
+    def test_anything_else_is_a_type_error(self, twin: Any, chunk: Any, message: str) -> None:
+        parser = twin.Parser()
+        parser.feed(b"data: kept\n")
+        with pytest.raises(TypeError, match=message):
+            parser.feed(chunk)
+        assert [e.data for e in parser.feed(b"\n")] == ["kept"]
+
+    def test_a_released_view_is_a_type_error(self, twin: Any) -> None:
+        view = memoryview(b"data")
+        view.release()
+        with pytest.raises(TypeError, match="got memoryview"):
+            twin.Parser().feed(view)
+
+
+class TestFlush:
+    def test_flush_keeps_the_id_and_the_retry_of_a_cut_block(self, twin: Any) -> None:
+        parser = twin.Parser()
+        assert parser.feed(b"id: 1\n\nid: 2\ndata: x\nretry: 30") == []
+        assert (parser.last_event_id, parser.retry, parser.pending) == ("1", None, True)
+        (event,) = parser.flush()
+        assert (event.data, event.id, event.retry) == ("x", "2", 30)
+        assert (parser.last_event_id, parser.retry, parser.pending) == ("2", 30, False)
+        assert parser.flush() == []
+
+    def test_the_parser_stands_at_the_start_of_a_block_afterwards(self, twin: Any) -> None:
+        parser = twin.Parser()
+        parser.feed(b"event: a\ndata: x\r")
+        parser.flush()
+        (event,) = parser.feed(b"\ndata: y\n\n")
+        assert (event.event, event.data) == ("message", "y")
+
+    @pytest.mark.parametrize("head", [b"", b"\xef", b"\xef\xbb", b"data: x"])
+    def test_no_bom_is_expected_afterwards(self, twin: Any, head: bytes) -> None:
+        parser = twin.Parser()
+        parser.feed(head)
+        parser.flush()
+        assert parser.feed(b"\xef\xbb\xbfdata: y\n\n") == []
+
+
+class TestLimit:
+    def test_what_was_completed_before_comes_with_the_error(self, twin: Any) -> None:
+        parser = twin.Parser(max_event_size=5)
+        with pytest.raises(EventTooLarge, match="max_event_size=5") as caught:
+            parser.feed(b"data: 1\n\ndata: 2\n\ndata: 123456\n\ndata: 4\n\n")
+        assert [e.data for e in caught.value.events] == ["1", "2"]
+        assert caught.value.limit == 5
+
+    def test_it_is_raised_again_without_events(self, twin: Any) -> None:
+        parser = twin.Parser(max_event_size=1)
+        with pytest.raises(EventTooLarge) as first:
+            parser.feed(b"data:\n\ndata: 12")
+        for call in (lambda: parser.feed(b"data:\n\n"), lambda: parser.feed(b""), parser.flush):
+            with pytest.raises(EventTooLarge) as again:
+                call()
+            assert again.value.events == []
+            assert again.value.size == first.value.size
+        assert not parser.pending
+
+    def test_the_default_is_64_mebibytes(self, twin: Any) -> None:
+        parser = twin.Parser()
+        parser.feed(b"data:")
+        piece = b"x" * MEBIBYTE
+        for _ in range(64):
+            parser.feed(piece)
+        with pytest.raises(EventTooLarge, match=f"max_event_size={64 * MEBIBYTE}"):
+            parser.feed(b"x")
+
+    @pytest.mark.parametrize(
+        "head", [b":", b"unknown: ", b"long" * 5, b"retry: 1", b"retry: x"], ids=bytes.decode
+    )
+    def test_an_endless_line_that_cannot_matter_is_not_kept(self, twin: Any, head: bytes) -> None:
+        piece = b"1" * 65536
+        parser = twin.Parser(max_event_size=0)
+        tracemalloc.start()
+        try:
+            parser.feed(head)
+            for _ in range(256):
+                assert parser.feed(piece) == []
+            assert tracemalloc.get_traced_memory()[1] < MEBIBYTE
+        finally:
+            tracemalloc.stop()
+
+    @pytest.mark.parametrize("line", [b"data: %b", b"data: %b\ndata: %b", b"event: %b\ndata"])
+    def test_storage_stays_within_three_times_the_size(self, twin: Any, line: bytes) -> None:
+        value = "é".encode() * (2 * MEBIBYTE)
+        stream = line.replace(b"%b", value) + b"\n"
+        size = stream.count(value) * len(value)
+        pieces = [stream[at : at + 1024] for at in range(0, len(stream), 1024)]
+        parser = twin.Parser(max_event_size=None)
+        tracemalloc.start()
+        try:
+            for piece in pieces:
+                parser.feed(piece)
+            assert parser.pending
+            assert tracemalloc.get_traced_memory()[1] < 3 * size
+        finally:
+            tracemalloc.stop()
+
+
+class TestArguments:
+    def test_the_last_event_id_of_the_connection_before_is_carried_on(self, twin: Any) -> None:
+        parser = twin.Parser(last_event_id="7")
+        assert parser.last_event_id == "7"
+        assert [e.id for e in parser.feed(b"data\n\nid\ndata\n\n")] == ["7", ""]
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "message"),
+        [
+            ({"last_event_id": b"7"}, TypeError, "last_event_id: expected str, got bytes"),
+            ({"last_event_id": None}, TypeError, "last_event_id: expected str, got NoneType"),
+            ({"max_event_size": 1.5}, TypeError, "max_event_size: expected int, got float"),
+            ({"max_event_size": -1}, ValueError, "max_event_size: expected 0 or more"),
+        ],
+    )
+    def test_wrong_ones(
+        self, twin: Any, arguments: Any, error: type[Exception], message: str
+    ) -> None:
+        with pytest.raises(error, match=message):
+            twin.Parser(**arguments)
+
+    def test_they_are_keywords(self, twin: Any) -> None:
+        with pytest.raises(TypeError):
+            twin.Parser("7")
+
+    @pytest.mark.parametrize("name", ["last_event_id", "retry", "pending"])
+    def test_state_is_read_only(self, twin: Any, name: str) -> None:
+        with pytest.raises(AttributeError):
+            setattr(twin.Parser(), name, "x")
