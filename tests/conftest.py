@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-BEYOND_CORE = {"test_cli.py", "test_clients.py", "test_deadlines.py"}
+BEYOND_CORE = {"test_cli.py", "test_clients.py", "test_deadlines.py", "test_readme.py"}
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 REMEDY = "run `make build`, or test the pure twin alone: `pytest --pure`"
 
@@ -23,8 +23,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--pure"):
         os.environ["FASTSSE_PURE"] = "1"
-        return
-    os.environ.pop("FASTSSE_PURE", None)
+    else:
+        os.environ.pop("FASTSSE_PURE", None)
+        expect_compiled_twin()
+    if not config.getoption("--core"):
+        config.pluginmanager.import_plugin("reading")
+
+
+def expect_compiled_twin() -> None:
     try:
         compiled = importlib.import_module("fastsse._parser_c")
     except ModuleNotFoundError as error:

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,10 @@ def test_pure_is_picked_when_it_is_asked_for() -> None:
     assert found == "False [ServerSentEvent(event='message', data='x', id='', retry=None)]"
 
 
-def test_empty_is_not_set(pytestconfig: pytest.Config) -> None:
-    expected = str(not pytestconfig.getoption("--pure"))
-    assert run("import fastsse; print(fastsse.ACCELERATED)", FASTSSE_PURE="") == expected
+def test_empty_is_not_set() -> None:
+    compiled_is_there = str(find_spec("fastsse._parser_c") is not None)
+    script = "import fastsse; print(fastsse.ACCELERATED)"
+    assert run(script, FASTSSE_PURE="") == run(script) == compiled_is_there
 
 
 BLOCK = """

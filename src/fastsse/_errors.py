@@ -72,6 +72,10 @@ class ResponseError(SSEError):
         self.body = body
         self.response = response
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A response holds a connection, which no other process can have.
+        return type(self), self.args
+
     def __str__(self) -> str:
         if 200 <= self.status_code < 300:
             found = self.content_type or "no content type"

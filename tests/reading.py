@@ -1,0 +1,115 @@
+"""How adapter tests read a path of the test server: with each client, in each way of waiting.
+
+A plugin of pytest too, with the fixtures for that; conftest loads it unless `--core` is given.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import httpx2
+import pytest
+import server
+import trio
+
+import fastsse
+from fastsse.cli.demo_server import serve
+
+CLIENTS = {"httpx": httpx, "httpx2": httpx2}
+LOOPS: dict[str, Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]] = {
+    "asyncio": lambda main: asyncio.run(main()),
+    "trio": lambda main: trio.run(main),
+}
+WAYS = ["sync", *LOOPS]
+
+
+class Read(NamedTuple):
+    """What came of reading a path to its end, or to its error."""
+
+    events: list[fastsse.ServerSentEvent]
+    error: Exception | None
+    seconds: float
+    stream: fastsse.EventStream
+    response: Any
+    connections: int
+    """Those that the client's pool still holds in use after its `with`."""
+
+    @property
+    def data(self) -> list[str]:
+        return [event.data for event in self.events]
+
+
+class Reader(NamedTuple):
+    """One client library in one way of waiting, against one server."""
+
+    library: Any
+    way: str
+    url: str
+
+    def read(self, path: str, **options: Any) -> Read:
+        if self.way == "sync":
+            return self._read(path, options)
+        return LOOPS[self.way](lambda: self._aread(path, options))
+
+    def _read(self, path: str, options: dict[str, Any]) -> Read:
+        events: list[fastsse.ServerSentEvent] = []
+        error = None
+        with self.library.Client(base_url=self.url, timeout=30, verify=False) as client:
+            began = time.perf_counter()
+            with client.stream("GET", path) as response:
+                stream = fastsse.iter_events(response, **options)
+                try:
+                    events.extend(stream)
+                except Exception as caught:
+                    error = caught
+                seconds = time.perf_counter() - began
+            return Read(events, error, seconds, stream, response, connections_of(client))
+
+    async def _aread(self, path: str, options: dict[str, Any]) -> Read:
+        events: list[fastsse.ServerSentEvent] = []
+        error = None
+        async with self.library.AsyncClient(base_url=self.url, timeout=30, verify=False) as client:
+            began = time.perf_counter()
+            async with client.stream("GET", path) as response:
+                stream = fastsse.iter_events(response, **options)
+                try:
+                    async for event in stream:
+                        events.append(event)
+                except Exception as caught:
+                    error = caught
+                seconds = time.perf_counter() - began
+            return Read(events, error, seconds, stream, response, connections_of(client))
+
+
+def connections_of(client: Any) -> int:
+    """The connections that are in use; idle ones wait in the pool for the next request."""
+    connections = client._transport._pool.connections
+    return sum(not connection.is_idle() for connection in connections)
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    with serve(server.app) as url:
+        yield url
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture(params=CLIENTS)
+def library(request: pytest.FixtureRequest) -> Any:
+    return CLIENTS[request.param]
+
+
+@pytest.fixture
+def reader(library: Any, way: str, url: str) -> Reader:
+    return Reader(library, way, url)
+
+
+@pytest.fixture(params=LOOPS)
+def loop(request: pytest.FixtureRequest) -> Any:
+    return LOOPS[request.param]

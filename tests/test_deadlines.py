@@ -1,0 +1,227 @@
+"""The three deadlines over httpx and httpx2, in each way of waiting, against a real server."""
+
+import asyncio
+import gc
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from reading import Reader, connections_of
+
+import fastsse
+
+# After a break, trio finds the async generators of the client and ours where they stand.
+pytestmark = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+
+# A passed deadline is reported not before its time, and long before a machine would be stuck.
+LATE = 2.0
+
+
+def expect_timeout(read: Any, deadline: str, seconds: float, events: int | None) -> None:
+    error = read.error
+    assert isinstance(error, fastsse.StreamTimeout)
+    assert isinstance(error, TimeoutError)
+    assert (error.deadline, error.seconds) == (deadline, seconds)
+    assert seconds <= error.elapsed <= read.seconds < seconds + LATE
+    stats = read.stream.stats
+    assert (error.events, error.chunks, error.bytes) == (stats.events, stats.chunks, stats.bytes)
+    assert events in (None, error.events)
+    assert error.events == len(read.events)
+    assert read.response.is_closed
+    assert read.connections == 0
+
+
+class TestEachDeadline:
+    def test_idle(self, reader: Reader) -> None:
+        expect_timeout(reader.read("/stall?n=2", idle_timeout=0.2), "idle", 0.2, 2)
+
+    def test_idle_at_the_start(self, reader: Reader) -> None:
+        expect_timeout(reader.read("/stall?n=0", idle_timeout=0.2), "idle", 0.2, 0)
+
+    def test_idle_in_a_coded_stream(self, reader: Reader) -> None:
+        read = reader.read("/stall?n=2&coding=gzip", idle_timeout=0.2)
+        expect_timeout(read, "idle", 0.2, 2)
+
+    def test_any_byte_ends_an_idle_wait(self, reader: Reader) -> None:
+        read = reader.read("/drip", idle_timeout=0.3, total_timeout=0.7)
+        expect_timeout(read, "total", 0.7, 0)
+
+    def test_first_event_in_a_stream_that_stalls(self, reader: Reader) -> None:
+        read = reader.read("/stall?n=0", first_event_timeout=0.2)
+        expect_timeout(read, "first_event", 0.2, 0)
+
+    def test_first_event_in_a_stream_of_comments(self, reader: Reader) -> None:
+        read = reader.read("/drip", first_event_timeout=0.3, idle_timeout=5)
+        expect_timeout(read, "first_event", 0.3, 0)
+
+    def test_first_event_is_off_once_it_came(self, reader: Reader) -> None:
+        read = reader.read("/stall?n=1", first_event_timeout=0.2, total_timeout=0.5)
+        expect_timeout(read, "total", 0.5, 1)
+
+    def test_total_in_a_stream_that_stalls(self, reader: Reader) -> None:
+        expect_timeout(reader.read("/stall?n=2", total_timeout=0.2), "total", 0.2, 2)
+
+    def test_total_in_a_stream_that_flows(self, reader: Reader) -> None:
+        read = reader.read("/trickle?delay=0.01", total_timeout=0.3, idle_timeout=5)
+        expect_timeout(read, "total", 0.3, None)
+        assert len(read.events) > 3
+
+    def test_all_of_them_in_a_stream_in_time(self, reader: Reader) -> None:
+        read = reader.read(
+            "/events?delay=0.05", first_event_timeout=5, idle_timeout=5, total_timeout=5
+        )
+        assert read.error is None
+        assert len(read.events) == 3
+
+
+class TestClientTimeout:
+    """Ours take the place of the client's own read timeout, which is 5 seconds by default."""
+
+    @pytest.mark.parametrize(
+        "options",
+        [{"idle_timeout": 5}, {"total_timeout": 5}, {"first_event_timeout": 5}],
+        ids=lambda options: next(iter(options)),
+    )
+    def test_a_longer_one_of_ours_wins(self, library: Any, url: str, options: Any) -> None:
+        timeout = library.Timeout(5, read=0.1)
+        with (
+            library.Client(base_url=url, timeout=timeout) as client,
+            client.stream("GET", "/events?n=2&delay=0.3") as response,
+        ):
+            assert len(list(fastsse.iter_events(response, **options))) == 2
+            extensions = response.request.extensions["timeout"]
+            assert extensions["connect"] == 5
+
+    def test_a_longer_one_of_ours_wins_async(self, library: Any, loop: Any, url: str) -> None:
+        async def main() -> None:
+            async with (
+                library.AsyncClient(base_url=url, timeout=library.Timeout(5, read=0.1)) as client,
+                client.stream("GET", "/events?n=2&delay=0.3") as response,
+            ):
+                stream = fastsse.iter_events(response, total_timeout=5)
+                assert len([event async for event in stream]) == 2
+
+        loop(main)
+
+    def test_without_ours_it_is_the_client_s(self, library: Any, url: str) -> None:
+        with (
+            library.Client(base_url=url, timeout=library.Timeout(5, read=0.2)) as client,
+            client.stream("GET", "/stall?n=1") as response,
+        ):
+            events = iter(fastsse.iter_events(response))
+            assert next(events).data == "event 0 ü"
+            with pytest.raises(library.ReadTimeout):
+                next(events)
+
+    def test_the_caller_s_own_timeouts_are_not_changed(self, library: Any, url: str) -> None:
+        timeouts = {"connect": 5, "read": 5, "write": 5, "pool": 5}
+        with (
+            library.Client(base_url=url) as client,
+            client.stream("GET", "/events", extensions={"timeout": timeouts}) as response,
+        ):
+            list(fastsse.iter_events(response, idle_timeout=2))
+        assert timeouts["read"] == 5
+
+
+class TestSync:
+    def test_a_connection_that_is_reused_has_no_watchdog(self, library: Any, url: str) -> None:
+        with library.Client(base_url=url) as client:
+            for _ in range(2):
+                with client.stream("GET", "/events") as response:
+                    assert len(list(fastsse.iter_events(response, total_timeout=0.4))) == 3
+            time.sleep(0.6)
+            assert client.get("/events").status_code == 200
+            assert len(client._transport._pool.connections) == 1
+
+    def test_no_thread_is_left_behind_a_break(self, library: Any, url: str) -> None:
+        before = threading.active_count()
+        with library.Client(base_url=url) as client:
+            for _ in range(3):
+                with client.stream("GET", "/trickle") as response:
+                    for _event in fastsse.iter_events(response, total_timeout=3600):
+                        break
+        gc.collect()
+        deadline = time.monotonic() + LATE
+        while threading.active_count() > before and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert threading.active_count() == before
+
+    def test_a_body_that_ends_with_its_connection_is_not_taken_for_complete(
+        self, library: Any
+    ) -> None:
+        head = b"HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: a\n\n"
+        with (
+            raw_server(head) as url,
+            library.Client(base_url=url) as client,
+            client.stream("GET", "/") as response,
+        ):
+            events = iter(fastsse.iter_events(response, total_timeout=0.2))
+            assert next(events).data == "a"
+            with pytest.raises(fastsse.StreamTimeout, match="total_timeout"):
+                next(events)
+
+
+@contextmanager
+def raw_server(answer: bytes) -> Iterator[str]:
+    """Answer one connection with some bytes, and then keep still."""
+    done = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+            done.wait(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=[listener])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            done.set()
+            thread.join()
+
+
+class TestAsync:
+    def test_the_task_is_not_left_cancelled(self, library: Any, url: str) -> None:
+        async def main() -> None:
+            async with library.AsyncClient(base_url=url) as client:
+                for _ in range(2):
+                    with pytest.raises(fastsse.StreamTimeout):
+                        async with client.stream("GET", "/stall?n=1") as response:
+                            async for _event in fastsse.iter_events(response, idle_timeout=0.1):
+                                pass
+                task = asyncio.current_task()
+                assert task is not None
+                assert task.cancelling() == 0
+                await asyncio.sleep(0)
+                assert connections_of(client) == 0
+
+        asyncio.run(main())
+
+    def test_a_hundred_streams_at_once(self, url: str) -> None:
+        async def main() -> None:
+            limits = httpx.Limits(max_connections=None)
+            async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
+
+                async def read(number: int) -> int:
+                    path = f"/stall?n={number % 3}"
+                    count = 0
+                    async with client.stream("GET", path) as response:
+                        stream = fastsse.iter_events(response, idle_timeout=0.5)
+                        with pytest.raises(fastsse.StreamTimeout):
+                            async for _ in stream:
+                                count += 1
+                    return count
+
+                counts = await asyncio.gather(*map(read, range(100)))
+                assert counts == [number % 3 for number in range(100)]
+                assert connections_of(client) == 0
+
+        asyncio.run(main())

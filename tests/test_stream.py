@@ -1,0 +1,266 @@
+"""`iter_events` over plain iterables: what needs no client."""
+
+import asyncio
+import io
+import pickle
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+import fastsse
+
+STREAM = [b"id: 1\ndata: a\n\nid: 2\nda", b"ta: b\n\n", b": comment\n", b"data: c\n\ndata: cut"]
+
+
+async def arrive(chunks: list[Any], delay: float = 0) -> AsyncIterator[Any]:
+    for chunk in chunks:
+        await asyncio.sleep(delay)
+        yield chunk
+
+
+def read(source: Any, **options: Any) -> list[str]:
+    return [event.data for event in fastsse.iter_events(source, **options)]
+
+
+def aread(source: Any, **options: Any) -> list[str]:
+    async def main() -> list[str]:
+        return [event.data async for event in fastsse.iter_events(source, **options)]
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        STREAM,
+        iter(STREAM),
+        tuple(bytearray(chunk) for chunk in STREAM),
+        io.BytesIO(b"".join(STREAM)),
+    ],
+    ids=["list", "iterator", "bytearrays", "file"],
+)
+def test_iterables(source: Any) -> None:
+    assert read(source) == ["a", "b", "c"]
+
+
+def test_async_iterables() -> None:
+    assert aread(arrive(STREAM)) == ["a", "b", "c"]
+    assert aread(arrive(STREAM), flush_at_end=True) == ["a", "b", "c", "cut"]
+
+
+@pytest.mark.parametrize("source", [b"data: x\n\n", "data: x\n\n", 7, None, bytearray(b"x")])
+def test_what_is_no_source(source: Any) -> None:
+    with pytest.raises(TypeError, match=f"iterable of bytes, got {type(source).__name__}"):
+        fastsse.iter_events(source)
+
+
+def test_wrong_loop() -> None:
+    with pytest.raises(TypeError, match="async_generator is asynchronous: expected `async for`"):
+        read(arrive([]))
+    with pytest.raises(TypeError, match="list is synchronous: expected `for`"):
+        aread([])
+
+
+def test_chunks_of_text_are_a_type_error_after_the_events_before() -> None:
+    stream = fastsse.iter_events([b"data: a\n\n", "data: b\n\n"])
+    events = iter(stream)
+    assert next(events).data == "a"
+    with pytest.raises(TypeError, match="got str: pass the bytes as they came"):
+        next(events)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"idle_timeout": -1}, ValueError, "idle_timeout: expected 0 or more seconds"),
+        ({"idle_timeout": float("nan")}, ValueError, "idle_timeout: expected 0 or more seconds"),
+        ({"total_timeout": "5"}, TypeError, "total_timeout: expected seconds or None, got str"),
+        ({"first_event_timeout": True}, TypeError, "first_event_timeout: expected seconds"),
+        ({"max_event_size": -1}, ValueError, "max_event_size"),
+        ({"last_event_id": 7}, TypeError, "last_event_id"),
+    ],
+)
+def test_wrong_options(options: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        fastsse.iter_events([], **options)
+
+
+@pytest.mark.parametrize("off", [None, 0, 0.0, float("inf")])
+def test_deadlines_can_be_off(off: Any) -> None:
+    assert read(STREAM, idle_timeout=off, total_timeout=off) == ["a", "b", "c"]
+
+
+def test_a_second_iteration_goes_on() -> None:
+    stream = fastsse.iter_events(STREAM)
+    assert next(iter(stream)).data == "a"
+    assert [event.data for event in stream] == ["b", "c"]
+    assert list(stream) == []
+
+
+def test_an_error_is_raised_again_and_what_came_before_it_once() -> None:
+    def source() -> Iterator[bytes]:
+        yield b"data: a\n\ndata: b\n\n"
+        raise ConnectionError("gone")
+
+    stream = fastsse.iter_events(source())
+    assert next(iter(stream)).data == "a"
+    events = iter(stream)
+    assert next(events).data == "b"
+    for again in (events, iter(stream), iter(stream)):
+        with pytest.raises(ConnectionError, match="gone"):
+            next(again)
+
+
+def test_two_events_before_one_that_is_too_large() -> None:
+    stream = fastsse.iter_events([b"data: a\n\ndata: b\n\ndata: ccc\n\n"], max_event_size=3)
+    events = iter(stream)
+    assert [next(events).data, next(events).data] == ["a", "b"]
+    for again in (events, iter(stream)):
+        with pytest.raises(fastsse.EventTooLarge, match="max_event_size=3"):
+            next(again)
+
+
+def test_an_event_left_at_the_end_may_be_too_large() -> None:
+    with pytest.raises(fastsse.EventTooLarge):
+        read([b"data: abc"], max_event_size=3, flush_at_end=True)
+
+
+def test_last_event_id_is_that_of_the_event_last_yielded() -> None:
+    stream = fastsse.iter_events([b"id: 1\ndata\n\nid: 2\ndata\n\nid: 3\n\n"], last_event_id="0")
+    assert stream.last_event_id == "0"
+    events = iter(stream)
+    next(events)
+    assert stream.last_event_id == "1"
+    next(events)
+    assert stream.last_event_id == "3"
+
+
+def test_retry_and_response() -> None:
+    stream = fastsse.iter_events([b"retry: 70\n\n"])
+    assert (stream.retry, stream.response) == (None, None)
+    assert list(stream) == []
+    assert stream.retry == 70
+
+
+def test_closing_closes_a_generator_and_what_was_read_is_not_lost() -> None:
+    closed = []
+
+    def source() -> Iterator[bytes]:
+        try:
+            yield from STREAM
+        finally:
+            closed.append(True)
+
+    with fastsse.iter_events(source()) as stream:
+        assert next(iter(stream)).data == "a"
+    assert closed == [True]
+    stream.close()
+    with pytest.raises(RuntimeError, match="closed before its end"):
+        next(iter(stream))
+
+
+def test_closing_after_the_end_leaves_a_clean_end() -> None:
+    with fastsse.iter_events(STREAM) as stream:
+        assert len(list(stream)) == 3
+    assert list(stream) == []
+
+
+def test_stats() -> None:
+    stream = fastsse.iter_events(STREAM)
+    assert stream.stats == (0, 0, 0, 0, None, 0)
+    list(stream)
+    stats = stream.stats
+    assert (stats.chunks, stats.events, stats.chunks_without_event) == (4, 3, 1)
+    assert stats.bytes == len(b"".join(STREAM))
+    assert stats.first_event_ns is not None
+    assert 0 < stats.first_event_ns <= stats.elapsed_ns
+    assert stream.stats == stats
+
+
+def test_deadlines_are_judged_between_chunks() -> None:
+    def source() -> Iterator[bytes]:
+        yield b"data: a\n\ndata: b\n\n"
+        time.sleep(0.06)
+        yield b"data: c\n\n"
+        yield b"data: d\n\n"
+
+    seen = []
+    stream = fastsse.iter_events(source(), total_timeout=0.05)
+    with pytest.raises(fastsse.StreamTimeout, match=r"total_timeout=0\.05 s: 3 events in 2 chunks"):
+        seen.extend(event.data for event in stream)
+
+
+def test_events_that_are_here_come_before_a_deadline_is_judged() -> None:
+    seen = []
+    stream = fastsse.iter_events([b"data: a\n\ndata: b\n\n", b"data: c\n\n"], total_timeout=0.02)
+    with pytest.raises(fastsse.StreamTimeout):
+        for event in stream:
+            seen.append(event.data)
+            time.sleep(0.03)
+    assert seen == ["a", "b"]
+
+
+def test_the_idle_deadline_counts_waiting_alone() -> None:
+    async def main() -> list[str]:
+        seen = []
+        async for event in fastsse.iter_events(arrive(STREAM, 0.01), idle_timeout=0.2):
+            seen.append(event.data)
+            await asyncio.sleep(0.3)
+        return seen
+
+    assert asyncio.run(main()) == ["a", "b", "c"]
+
+
+def test_a_timer_is_not_left_behind() -> None:
+    async def main() -> None:
+        loop: Any = asyncio.get_running_loop()
+        for _ in range(10):
+            stream = fastsse.iter_events(arrive(STREAM), total_timeout=3600)
+            async for _event in stream:
+                break
+            del stream
+        await asyncio.sleep(0.01)
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    asyncio.run(main())
+
+
+def test_a_deadline_within_somebody_else_s_timeout() -> None:
+    async def main() -> None:
+        stream = fastsse.iter_events(arrive(STREAM, 60), total_timeout=0.05)
+        async with asyncio.timeout(5):
+            with pytest.raises(fastsse.StreamTimeout):
+                await anext(aiter(stream))
+        other = fastsse.iter_events(arrive(STREAM, 60), total_timeout=5)
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.05):
+                await anext(aiter(other))
+        assert not isinstance(caught.value, fastsse.StreamTimeout)
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
+
+    asyncio.run(main())
+
+
+def test_errors_can_be_pickled() -> None:
+    event = fastsse.ServerSentEvent(data="x")
+    for error in (
+        fastsse.EventTooLarge(1, 2, [event]),
+        fastsse.StreamTimeout("idle", 1.5, 2, 3, 4, 5.0),
+        fastsse.ResponseError(500, {"a": "b"}, "text/plain", b"body"),
+    ):
+        again = pickle.loads(pickle.dumps(error))
+        assert type(again) is type(error)
+        assert str(again) == str(error)
+        assert again.__dict__ == error.__dict__
+        assert isinstance(error, fastsse.SSEError)
+    assert issubclass(fastsse.StreamTimeout, TimeoutError)
+
+
+def test_a_long_body_is_shown_as_its_start() -> None:
+    error = fastsse.ResponseError(500, {}, None, b"x " * 4096)
+    assert len(str(error)) < 600
+    assert str(error).endswith("…")
