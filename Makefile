@@ -14,6 +14,7 @@ lint:
 	ruff format --check
 	mypy
 	cython-lint src
+	zizmor --offline --quiet .github
 
 check:
 	bash .ci/run

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -149,7 +150,7 @@ def test_a_pickle_of_one_twin_is_loaded_by_the_other(twins: list[Any]) -> None:
                 [sys.executable, "-c", script],
                 input=pickled,
                 capture_output=True,
-                env={"FASTSSE_PURE": pure, "PYTHONPATH": ":".join(sys.path)},
+                env=os.environ | {"FASTSSE_PURE": pure, "PYTHONPATH": os.pathsep.join(sys.path)},
                 check=False,
             )
             assert done.stdout.decode().split() == [

@@ -1,6 +1,7 @@
 """What `import fastsse` gives and loads, which twin it picks, and who imports whom."""
 
 import ast
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -25,7 +26,8 @@ LAYERS = [
 
 
 def run(script: str, **environment: str) -> str:
-    environment["PYTHONPATH"] = ":".join(sys.path)
+    inherited = {name: value for name, value in os.environ.items() if name != "FASTSSE_PURE"}
+    environment = inherited | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
     )

@@ -1,0 +1,229 @@
+"""The command line, as a user runs it: in a process of its own, against a real server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import fastsse
+from fastsse.cli.demo_server import app, serve
+from fastsse.cli.tail import Exit
+
+COMMAND = [sys.executable, "-m", "fastsse"]
+TWIN = "compiled parser" if fastsse.ACCELERATED else "pure Python parser"
+SECONDS = 60
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "120"}
+    return subprocess.Popen([*COMMAND, *arguments], env=environment, **(pipes | options))
+
+
+def run(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+    with start(*arguments) as process:
+        out, err = process.communicate(stdin, timeout=SECONDS)
+    return process.returncode, out.decode(), err.decode()
+
+
+def tail_json(*arguments: str, stdin: bytes = b"") -> list[dict[str, Any]]:
+    code, out, err = run("tail", "--json", *arguments, stdin=stdin)
+    assert code == 0, err
+    return [json.loads(line) for line in out.splitlines()]
+
+
+class TestTail:
+    def test_json_lines_of_a_url(self, url: str) -> None:
+        before = time.time()
+        lines = tail_json(f"{url}/events")
+        assert [(line["event"], line["data"], line["id"], line["retry"]) for line in lines] == [
+            ("message", f"event {number} ü", str(number), None) for number in range(3)
+        ]
+        assert all(before <= line["received_at"] <= time.time() for line in lines)
+
+    def test_text_of_a_file(self, tmp_path: Path) -> None:
+        path = tmp_path / "stream.sse"
+        stream = b"event: e\nid: 7\nretry: 5\ndata: one\ndata: two\x1b[2J\n\n"
+        path.write_bytes(stream)
+        code, out, err = run("tail", str(path))
+        first, second = out.splitlines()
+        assert code == 0
+        assert first.endswith("e id=7 retry=5 one")
+        assert second.strip() == "two\\x1b[2J"
+        assert err.startswith(f"1 events in 1 chunks, {len(stream)} bytes, ")
+        assert err.strip().endswith(TWIN)
+
+    def test_standard_input(self) -> None:
+        (line,) = tail_json("-", stdin=b"data: x\r\rdata: unfinished")
+        assert line["data"] == "x"
+
+    def test_an_event_is_shown_when_it_arrives(self) -> None:
+        with start("tail", "--json", "-") as process:
+            assert process.stdin
+            assert process.stdout
+            for number in range(3):
+                process.stdin.write(b"data: %d\n\n" % number)
+                process.stdin.flush()
+                assert json.loads(process.stdout.readline())["data"] == str(number)
+            process.stdin.close()
+            assert process.wait(SECONDS) == 0
+
+    def test_the_request_is_what_curl_would_send(self, url: str, tmp_path: Path) -> None:
+        def sent(*arguments: str, stdin: bytes = b"") -> dict[str, str]:
+            (line,) = tail_json(f"{url}/echo", *arguments, stdin=stdin)
+            found: dict[str, str] = json.loads(line["data"])
+            return found
+
+        get = sent()
+        assert (get["method"], get["accept"]) == ("GET", "text/event-stream")
+        form = sent("-d", "a=1", "-d", "b=2", "-H", "X-Key: se:cret", "-H", "Accept: */*")
+        assert (form["method"], form["body"]) == ("POST", "a=1&b=2")
+        assert form["content-type"] == "application/x-www-form-urlencoded"
+        assert (form["x-key"], form["accept"]) == ("se:cret", "*/*")
+        body = sent("-X", "PUT", "-d", '{"stream": true}', "--last-event-id", "9")
+        assert (body["method"], body["content-type"]) == ("PUT", "application/json")
+        assert (body["body"], body["last-event-id"]) == ('{"stream": true}', "9")
+        typed = sent("-d", "[1]", "-H", "Content-Type: text/plain")
+        assert typed["content-type"] == "text/plain"
+        path = tmp_path / "body.json"
+        path.write_text('{"from": "file"}')
+        assert sent("-d", f"@{path}")["body"] == '{"from": "file"}'
+        assert sent("-d", "@-", stdin=b"piped")["body"] == "piped"
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "message"),
+        [
+            (["{url}/events"], Exit.END_OF_STREAM, "3 events in"),
+            (["no-such-file"], Exit.USAGE, "no-such-file: No such file"),
+            (["{url}/events", "-H", "nonsense"], Exit.USAGE, "expected 'Name: value'"),
+            (["{url}/events", "--idle-timeout", "-1"], Exit.USAGE, "--idle-timeout"),
+            ([], Exit.USAGE, "Missing argument"),
+            (["ftp://127.0.0.1/"], Exit.USAGE, "unsupported protocol"),
+            (["{url}/401"], Exit.RESPONSE, "no such key"),
+            (["{url}/json"], Exit.RESPONSE, "overloaded, try later"),
+            (["{url}/cut"], Exit.TRANSPORT, "3 events in"),
+            (["http://127.0.0.1:1/"], Exit.TRANSPORT, "refused"),
+            (["{url}/stall", "--idle-timeout", "0.2"], Exit.DEADLINE, "idle_timeout=0.2"),
+            (["{url}/stall", "--total-timeout", "0.2"], Exit.DEADLINE, "total_timeout=0.2"),
+            (["{url}/drip", "--first-event-timeout", "0.2"], Exit.DEADLINE, "first_event"),
+            (["{url}/large?size=99", "--max-event-size", "50"], Exit.TOO_LARGE, "2 events in"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+    )
+    def test_exit_codes(self, url: str, arguments: list[str], code: Exit, message: str) -> None:
+        found, _, err = run("tail", *(argument.format(url=url) for argument in arguments))
+        assert found == code, err
+        assert message.lower() in " ".join(err.lower().split())
+        assert "Traceback" not in err
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
+    def test_ctrl_c(self, url: str) -> None:
+        with start("tail", f"{url}/stall") as process:
+            assert process.stdout
+            for number in range(3):
+                assert b"event %d" % number in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=SECONDS)
+        assert process.returncode == Exit.INTERRUPTED
+        assert b"3 events in" in err
+        assert b"Traceback" not in err
+
+    @pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+    def test_a_closed_pipe_ends_quietly(self, url: str, flags: list[str]) -> None:
+        with start("tail", *flags, f"{url}/trickle?delay=0.01") as process:
+            assert process.stdout
+            assert process.stderr
+            assert process.stdout.readline()
+            process.stdout.close()
+            assert process.stderr.read() == b""
+            assert process.wait(SECONDS) == 0
+
+
+def test_version() -> None:
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("fastsse ")
+    assert TWIN in out
+
+
+def test_version_of_the_pure_twin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTSSE_PURE", "1")
+    assert "pure Python parser" in run("--version")[1]
+
+
+def test_demo_shows_what_came_over_the_sockets() -> None:
+    code, out, err = run("demo", "--streams", "3", "--tokens", "20", "--rate", "200")
+    assert code == 0, err
+    assert TWIN in out
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines()]
+    streams = [row for row in rows if row and row[0].isdigit()]
+    assert [row[:3] for row in streams] == [[n, "23", "20"] for n in "123"]
+    assert all(0 < float(row[3].removesuffix(" ms")) < 30_000 for row in streams)
+    assert all(0 < float(row[4]) < 300 for row in streams)
+    (total,) = (row for row in rows if row and row[0] == "all 3")
+    assert total[1:3] == ["69", "60"]
+
+
+def test_what_is_missing_is_named_with_its_extra() -> None:
+    script = (
+        "import sys\n"
+        "sys.modules['typer'] = None\n"
+        "import importlib.util as util\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *a: None if name == 'typer' else find(name, *a)\n"
+        "from fastsse.__main__ import main\n"
+        "main()\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 1
+    assert "needs typer" in done.stderr
+    assert "pip install 'fastsse-client[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+class TestDemoServer:
+    MESSAGES = {"messages": [{"role": "user", "content": "hi"}]}  # noqa: RUF012
+
+    def test_whole_answer(self) -> None:
+        with serve(app) as url:
+            answer = httpx.post(f"{url}/v1/chat/completions", json=self.MESSAGES).json()
+            assert answer["object"] == "chat.completion"
+            assert len(answer["choices"][0]["message"]["content"].split()) == 120
+            assert answer["usage"]["completion_tokens"] == 120
+            assert httpx.get(f"{url}/v1/models").json()["data"][0]["id"] == "demo"
+
+    def test_streamed_answer_with_usage(self) -> None:
+        body = self.MESSAGES | {
+            "stream": True,
+            "max_tokens": 5,
+            "rate": 1000,
+            "stream_options": {"include_usage": True},
+        }
+        with (
+            serve(app) as url,
+            httpx.stream("POST", f"{url}/v1/chat/completions", json=body) as response,
+        ):
+            assert response.headers["transfer-encoding"] == "chunked"
+            *chunks, usage, done = fastsse.iter_events(response)
+        assert done.data == "[DONE]"
+        assert usage.json()["usage"]["completion_tokens"] == 5
+        text = "".join(c.json()["choices"][0]["delta"].get("content", "") for c in chunks)
+        assert len(text.split()) == 5
+        assert chunks[-1].json()["choices"][0]["finish_reason"] == "stop"
+
+    @pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"messages": [], "max_tokens": "x"}'])
+    def test_a_request_that_makes_no_sense(self, body: bytes) -> None:
+        with serve(app) as url:
+            response = httpx.post(f"{url}/v1/chat/completions", content=body)
+        assert response.status_code == 400
+        assert "expected a JSON object" in response.json()["error"]["message"]
