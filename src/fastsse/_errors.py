@@ -10,10 +10,7 @@ Arguments of the wrong type are a TypeError, wrong values a ValueError, as every
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ._parser import ServerSentEvent
+from typing import Any
 
 __all__ = ["EventTooLarge", "ResponseError", "SSEError", "StreamTimeout"]
 
@@ -30,10 +27,10 @@ class EventTooLarge(SSEError):
     Attributes:
         limit: the `max_event_size` in force, in bytes.
         size: the bytes that had come when the event was refused, more than `limit`.
-        events: what the same call had completed before, in order.
+        events: the events that the same call had completed before, in order.
     """
 
-    def __init__(self, limit: int, size: int, events: "Sequence[ServerSentEvent]" = ()) -> None:
+    def __init__(self, limit: int, size: int, events: Sequence[Any] = ()) -> None:
         super().__init__(limit, size, events)
         self.limit = limit
         self.size = size

@@ -10,16 +10,14 @@ from operator import length_hint
 from time import perf_counter_ns
 from typing import Any, NamedTuple, Self
 
+from ._check import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
 from ._deadlines import Deadlines, Expired, on_event_loop, on_socket
-from ._errors import EventTooLarge, ResponseError, SSEError, StreamTimeout
+from ._errors import EventTooLarge, SSEError, StreamTimeout
 from ._parser import Parser, ServerSentEvent
 from ._source import Source, source_of
 from ._twins import DEFAULT_MAX_EVENT_SIZE
 
 __all__ = ["EventStream", "StreamStats", "iter_events"]
-
-ERROR_BODY_SIZE = 4 * 1024
-ERROR_BODY_SECONDS = 5.0
 
 
 class StreamStats(NamedTuple):
@@ -280,48 +278,20 @@ class EventStream:
 
     def _begin(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         self._started_ns = perf_counter_ns()
-        if self._response_is_wrong():
-            body = bytearray()
-            with suppress(Exception):
-                for chunk in on_socket(chunks, self._error_body_deadlines(), self.response):
-                    body += chunk
-                    if len(body) >= ERROR_BODY_SIZE:
-                        break
-            raise self._response_error(body)
+        if self._check_response and not is_event_stream(self.response):
+            body = start_of(on_socket(chunks, self._body_deadlines(), self.response))
+            raise response_error(self.response, body)
         return on_socket(chunks, self._deadlines, self.response) if self._deadlines else chunks
 
     async def _abegin(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         self._started_ns = perf_counter_ns()
-        if self._response_is_wrong():
-            body = bytearray()
-            with suppress(Exception):
-                guarded = on_event_loop(chunks, self._error_body_deadlines(), self.response)
-                async for chunk in guarded:
-                    body += chunk
-                    if len(body) >= ERROR_BODY_SIZE:
-                        break
-            raise self._response_error(body)
+        if self._check_response and not is_event_stream(self.response):
+            body = await astart_of(on_event_loop(chunks, self._body_deadlines(), self.response))
+            raise response_error(self.response, body)
         return on_event_loop(chunks, self._deadlines, self.response) if self._deadlines else chunks
 
-    def _response_is_wrong(self) -> bool:
-        if not self._check_response:
-            return False
-        content_type = self.response.headers.get("content-type", "")
-        essence = content_type.partition(";")[0].strip().lower()
-        return not (200 <= self.response.status_code < 300 and essence == "text/event-stream")
-
-    def _error_body_deadlines(self) -> Deadlines:
-        return Deadlines(None, None, min(ERROR_BODY_SECONDS, self._deadlines.total))
-
-    def _response_error(self, body: bytearray) -> ResponseError:
-        headers = self.response.headers
-        return ResponseError(
-            self.response.status_code,
-            headers,
-            headers.get("content-type"),
-            bytes(body[:ERROR_BODY_SIZE]),
-            self.response,
-        )
+    def _body_deadlines(self) -> Deadlines:
+        return Deadlines(None, None, min(BODY_SECONDS, self._deadlines.total))
 
     def _land(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         # Stamped before it is parsed: a token's time must not have our own time in it.
