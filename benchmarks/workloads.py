@@ -45,7 +45,7 @@ WORKLOADS = (
         "every field", b'id: 4711\nevent: delta\nretry: 3000\ndata: {"x": 1}\n\n',
         "delta", '{"x": 1}', "4711", 3000,
     ),
-    message("several data lines", "data: first\ndata: second\ndata: third\n\n", "first\nsecond\nthird"),
+    message("several data lines", "data: one\ndata: two\ndata: three\n\n", "one\ntwo\nthree"),
     message("comments", ": keep-alive\n\n: keep-alive\n\ndata: x\n\n", "x"),
     message("not ASCII", f"data: {CHINESE}\n\n", CHINESE),
     message("CRLF", f"data: {OPENAI}\r\n\r\n", OPENAI),
