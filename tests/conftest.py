@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-BEYOND_CORE = {"test_cli.py", "test_clients.py", "test_deadlines.py", "test_readme.py"}
+BEYOND_CORE = {"test_cli.py", "test_clients.py", "test_deadlines.py", "test_source.py"}
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 REMEDY = "run `make build`, or test the pure twin alone: `pytest --pure`"
 

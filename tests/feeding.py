@@ -1,7 +1,7 @@
 """How tests feed a parser, and which chunks they feed it."""
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from cases import CASES, LIMIT_CASES, Case, LimitCase
@@ -10,7 +10,6 @@ from reference import Event, Outcome
 from fastsse import EventTooLarge
 
 RANDOM_CHUNKINGS = 20
-MOST_SPLITS = 150
 
 
 def plain(events: Iterable[Any]) -> list[Event]:
@@ -37,14 +36,14 @@ def outcome_of(parser: Any, chunks: Iterable[Any]) -> Outcome:
     return Outcome(events, flushed, last_event_id, retry, too_large, flush_too_large)
 
 
-def chunkings(stream: bytes) -> Iterator[list[bytes]]:
-    """Whole, byte by byte, every split in two (a sample of a long stream's), random ones."""
+def chunkings(stream: bytes, most_splits: int | None = None) -> Iterator[list[bytes]]:
+    """Whole, byte by byte, every split in two (or a sample of so many), and random ones."""
     yield [stream]
     yield [bytes([byte]) for byte in stream]
     dice = random.Random(stream)
-    splits: Iterable[int] = range(1, len(stream))
-    if len(stream) > MOST_SPLITS:
-        splits = dice.sample(range(1, len(stream)), MOST_SPLITS)
+    splits: Sequence[int] = range(1, len(stream))
+    if most_splits is not None and len(splits) > most_splits:
+        splits = dice.sample(splits, most_splits)
     for at in splits:
         yield [stream[:at], stream[at:]]
     for _ in range(RANDOM_CHUNKINGS):

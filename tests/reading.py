@@ -95,6 +95,12 @@ def url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def http2_url() -> Iterator[str]:
+    with server.serve_http2() as url:
+        yield url
+
+
 @pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest) -> Any:
     return request.param

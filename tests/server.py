@@ -3,8 +3,14 @@
 import asyncio
 import itertools
 import json
+import socket
+import subprocess
+import sys
+import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -172,3 +178,26 @@ async def _request(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]])
         more = message.get("more_body", False)
     seen = {name.decode(): value.decode() for name, value in scope["headers"]}
     return seen | {"method": scope["method"], "body": body.decode()}
+
+
+@contextmanager
+def serve_http2() -> Iterator[str]:
+    """The same app under hypercorn, which speaks HTTP/2, without TLS; gives its base URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    command = [sys.executable, "-m", "hypercorn", "--bind", address, "--log-level", "critical"]
+    with subprocess.Popen([*command, "server:app"], cwd=Path(__file__).parent) as process:
+        try:
+            _wait_for(address)
+            yield f"http://{address}"
+        finally:
+            process.kill()
+
+
+def _wait_for(address: str) -> None:
+    host, _, port = address.partition(":")
+    for _ in range(300):
+        with suppress(OSError), socket.create_connection((host, int(port))):
+            return
+        time.sleep(0.1)
+    raise TimeoutError(f"nothing answers at {address}")

@@ -166,6 +166,51 @@ class TestSync:
                 next(events)
 
 
+class TestHttp2:
+    """Over HTTP/2 the socket is not ours to shut: other streams share it."""
+
+    @pytest.mark.parametrize(
+        ("path", "deadline", "options"),
+        [
+            ("/stall?n=0", "first_event", {"first_event_timeout": 0.2, "idle_timeout": 5}),
+            ("/stall?n=2", "total", {"first_event_timeout": 0.2, "total_timeout": 0.4}),
+            ("/stall?n=2", "idle", {"idle_timeout": 0.2, "total_timeout": 5}),
+            ("/drip", "first_event", {"first_event_timeout": 0.3}),
+            ("/trickle?delay=0.01", "total", {"total_timeout": 0.3}),
+        ],
+    )
+    def test_sync(
+        self, library: Any, http2_url: str, path: str, deadline: str, options: dict[str, float]
+    ) -> None:
+        with library.Client(base_url=http2_url, http1=False, http2=True) as client:
+            began = time.perf_counter()
+            with client.stream("GET", path) as response:
+                assert response.http_version == "HTTP/2"
+                stream = fastsse.iter_events(response, **options)
+                with pytest.raises(fastsse.StreamTimeout) as caught:
+                    list(stream)
+            seconds = options[f"{deadline}_timeout"]
+            assert caught.value.deadline == deadline
+            assert seconds <= time.perf_counter() - began < seconds + LATE
+
+    def test_async_leaves_other_streams_alone(
+        self, library: Any, loop: Any, http2_url: str
+    ) -> None:
+        async def main() -> None:
+            async with (
+                library.AsyncClient(base_url=http2_url, http1=False, http2=True) as client,
+                client.stream("GET", "/events?delay=0.2") as other,
+            ):
+                async with client.stream("GET", "/stall?n=1") as response:
+                    stream = fastsse.iter_events(response, idle_timeout=0.1)
+                    with pytest.raises(fastsse.StreamTimeout):
+                        async for _ in stream:
+                            pass
+                assert len([event async for event in fastsse.iter_events(other)]) == 3
+
+        loop(main)
+
+
 @contextmanager
 def raw_server(answer: bytes) -> Iterator[str]:
     """Answer one connection with some bytes, and then keep still."""

@@ -200,10 +200,10 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> I
                     raise deadlines.expired(deadlines.next(since)[1]) from error
                 raise
             watchdog.waiting = False
-            if watchdog.bitten:
-                # A body that ends with its connection seems complete when the socket is shut.
-                raise deadlines.expired(watchdog.bitten)
             if chunk is None:
+                if watchdog.bitten:
+                    # A body that ends with its connection seems complete once the socket is shut.
+                    raise deadlines.expired(watchdog.bitten)
                 return
             yield chunk
     finally:
