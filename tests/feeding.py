@@ -10,6 +10,7 @@ from reference import Event, Outcome
 from fastsse import EventTooLarge
 
 RANDOM_CHUNKINGS = 20
+SAMPLED_SPLITS = 150
 
 
 def plain(events: Iterable[Any]) -> list[Event]:
@@ -36,14 +37,14 @@ def outcome_of(parser: Any, chunks: Iterable[Any]) -> Outcome:
     return Outcome(events, flushed, last_event_id, retry, too_large, flush_too_large)
 
 
-def chunkings(stream: bytes, most_splits: int | None = None) -> Iterator[list[bytes]]:
-    """Whole, byte by byte, every split in two (or a sample of so many), and random ones."""
+def chunkings(stream: bytes, every_split_below: int = 1000) -> Iterator[list[bytes]]:
+    """Whole, byte by byte, every split in two (of a longer stream a sample), and random ones."""
     yield [stream]
     yield [bytes([byte]) for byte in stream]
     dice = random.Random(stream)
     splits: Sequence[int] = range(1, len(stream))
-    if most_splits is not None and len(splits) > most_splits:
-        splits = dice.sample(splits, most_splits)
+    if len(stream) >= every_split_below:
+        splits = dice.sample(splits, min(len(splits), SAMPLED_SPLITS))
     for at in splits:
         yield [stream[:at], stream[at:]]
     for _ in range(RANDOM_CHUNKINGS):

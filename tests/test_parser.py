@@ -101,7 +101,7 @@ def test_recorded_stream(twins: list[Any], path: Path) -> None:
     expected = reference.parse(stream)
     assert expected.events
     for twin in twins:
-        for chunks in chunkings(stream, most_splits=150):
+        for chunks in chunkings(stream, every_split_below=0):
             assert outcome_of(twin.Parser(), chunks) == expected, twin
 
 
