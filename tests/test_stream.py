@@ -245,6 +245,26 @@ def test_a_deadline_within_somebody_else_s_timeout() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_a_cancellation_at_the_very_time_of_a_deadline_wins(ours_first: bool) -> None:
+    async def read() -> None:
+        async for _ in fastsse.iter_events(arrive(STREAM, 60), total_timeout=0.05):
+            pass
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.create_task(read())
+        await asyncio.sleep(0.01)
+        # Both timers are due when the loop is free again, and run in the order of their times.
+        loop.call_at(loop.time() + (0.1 if ours_first else 0.0), task.cancel)
+        time.sleep(0.2)  # noqa: ASYNC251
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert task.cancelled()
+
+    asyncio.run(main())
+
+
 def test_errors_can_be_pickled() -> None:
     event = fastsse.ServerSentEvent(data="x")
     for error in (

@@ -141,7 +141,9 @@ class _Alarm:
     def wait_begins(self) -> None:
         self._since = self._loop.time()
         self._deadlines.judge(self._since)
-        self._task = self._current_task()
+        self._task = task = self._current_task()
+        # Counted before the wait, so that a cancellation by somebody else in it is told apart.
+        self._cancellations = task.cancelling() if task is not None else 0
         if self._timer is None:
             self._arm(self._deadlines.next(self._since)[0])
 
@@ -166,7 +168,6 @@ class _Alarm:
             self._arm(at)
         else:
             self._rung = deadline
-            self._cancellations = self._task.cancelling()
             self._task.cancel()
 
 
