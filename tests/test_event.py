@@ -1,6 +1,7 @@
 """`ServerSentEvent`, on both twins and across them."""
 
 import copy
+import enum
 import json
 import os
 import pickle
@@ -47,11 +48,34 @@ def test_wrong_types(twin: Any, arguments: Any, message: str) -> None:
         twin.ServerSentEvent(**arguments)
 
 
-def test_a_subclass_of_str_is_taken_as_its_text(twin: Any) -> None:
+def test_a_subclass_is_taken_as_its_plain_value(twin: Any) -> None:
     class Name(str):
         __slots__ = ()
 
-    assert type(twin.ServerSentEvent(event=Name("e")).event) is str
+        def __str__(self) -> str:
+            return self
+
+    class Kind(str, enum.Enum):  # noqa: UP042, since its str() is not its value
+        DELTA = "delta"
+
+    class Milliseconds(int):
+        def __int__(self) -> int:
+            return 99
+
+    event = twin.ServerSentEvent(
+        event=Kind.DELTA, data=Name("d"), id=Name("i"), retry=Milliseconds(5)
+    )
+    assert (event.event, event.data, event.id, event.retry) == ("delta", "d", "i", 5)
+    fields = (event.event, event.data, event.id, event.retry)
+    assert [type(field) for field in fields] == [str, str, str, int]
+    assert type(twin.Parser(last_event_id=Name("i")).last_event_id) is str
+
+
+def test_wrong_values(twin: Any) -> None:
+    with pytest.raises(ValueError, match="retry: expected 0 or more ms, or None, got -1"):
+        twin.ServerSentEvent(retry=-1)
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        twin.ServerSentEvent(data="\ud800")
 
 
 @pytest.mark.parametrize("stream", [b"data: plain\n\n", CHINESE, b"data: a\ndata: \xff\n\n"])

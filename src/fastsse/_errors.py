@@ -26,7 +26,8 @@ class EventTooLarge(SSEError):
 
     Attributes:
         limit: the `max_event_size` in force, in bytes.
-        size: the bytes that had come when the event was refused, more than `limit`.
+        size: the bytes that had come when it was refused: the first number over `limit`, since
+            bytes count one by one, whatever the chunks.
         events: the events that the same call had completed before, in order.
     """
 
@@ -38,7 +39,7 @@ class EventTooLarge(SSEError):
 
     def __str__(self) -> str:
         return (
-            f"an event of at least {self.size} bytes is larger than max_event_size={self.limit} "
+            f"an event of {self.size} bytes or more is larger than max_event_size={self.limit} "
             "(pass a larger one, or None for no limit)"
         )
 

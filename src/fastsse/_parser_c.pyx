@@ -32,8 +32,10 @@ from ._twins import (
     as_json,
     expect,
     expect_limit,
+    expect_retry,
     fields_of,
     not_bytes,
+    not_usable,
     reduce,
     represent,
 )
@@ -77,6 +79,8 @@ cdef int append(Bytes* self, const char* at, Py_ssize_t size) except -1:
     cdef Py_ssize_t needed = self.size + size
     cdef Py_ssize_t capacity
     cdef char* moved
+    if size == 0:
+        return 0
     if needed > self.capacity:
         # Growth by a half keeps the work linear and the storage under twice what is stored.
         capacity = max(needed, self.capacity + self.capacity // 2, 64)
@@ -192,6 +196,7 @@ One event of a stream: immutable, compared and hashed by event, data, id and ret
 
     Raises:
         TypeError: an argument is of the wrong type, or both data and data_bytes are given.
+        ValueError: retry is negative, or data has a surrogate, which UTF-8 cannot say.
 
     Source: WHATWG HTML 9.2.6, "dispatch the event".
     """
@@ -218,7 +223,7 @@ One event of a stream: immutable, compared and hashed by event, data, id and ret
             self._data_bytes = expect("data_bytes", data_bytes, bytes)
         self._event = event if PyUnicode_CheckExact(event) else expect("event", event, str)
         self._id = id if PyUnicode_CheckExact(id) else expect("id", id, str)
-        self._retry = None if retry is None else expect("retry", retry, int)
+        self._retry = None if retry is None else expect_retry(retry)
 
     @property
     def event(self):
@@ -302,6 +307,8 @@ The incremental parser of one stream: bytes in, events out.
     cdef object _retry
     cdef Py_ssize_t _limit
     cdef bint _too_large
+    # In a call, or left so by one that an exception cut short: its borrowed bytes are gone.
+    cdef bint _busy
     # How many bytes of a BOM the stream has begun with; BOM_SIZE once that is settled.
     cdef int _head
     cdef bint _after_cr
@@ -362,6 +369,7 @@ The incremental parser of one stream: bytes in, events out.
             EventTooLarge: an event grew past max_event_size, in this call or an earlier one;
                 its `events` are those that this call completed before.
             TypeError: the chunk is not a C-contiguous bytes-like object.
+            RuntimeError: an earlier call was cut short, by a MemoryError say, or still runs.
         """
         cdef Py_buffer view
         if PyBytes_CheckExact(chunk):
@@ -385,15 +393,16 @@ The incremental parser of one stream: bytes in, events out.
             The event that was pending, if any.
 
         Raises:
-            EventTooLarge: as for `feed`.
+            EventTooLarge, RuntimeError: as for `feed`.
         """
         cdef list events = []
-        self._check_not_too_large()
+        self._begin_call()
         if self._field != NONE:
             self._end_line()
         self._dispatch(events)
         self._head = BOM_SIZE
         self._after_cr = False
+        self._busy = False
         return events
 
     def __reduce__(self):
@@ -401,14 +410,22 @@ The incremental parser of one stream: bytes in, events out.
 
     cdef list _feed(self, const char* at, Py_ssize_t size):
         cdef list events = []
-        self._check_not_too_large()
+        self._begin_call()
         try:
             self._split(at, at + size, events)
         except EventTooLarge as error:
             raise EventTooLarge(error.limit, error.size, events) from None
-        if self._stored == BORROWED:
-            self._own_data()
+        self._own_data()
+        self._busy = False
         return events
+
+    cdef inline int _begin_call(self) except -1:
+        if self._too_large:
+            raise EventTooLarge(self._limit, self._limit + 1)
+        if self._busy:
+            raise not_usable()
+        self._busy = True
+        return 0
 
     cdef int _split(self, const char* at, const char* end, list events) except -1:
         cdef const char* cr
@@ -551,12 +568,7 @@ The incremental parser of one stream: bytes in, events out.
             release(&self._data)
             self._stored = NOWHERE
             self._field = NONE
-            self._check_not_too_large()
-        return 0
-
-    cdef inline int _check_not_too_large(self) except -1:
-        if self._too_large:
-            raise EventTooLarge(self._limit, self._size)
+            raise EventTooLarge(self._limit, self._limit + 1)
         return 0
 
     cdef int _dispatch(self, list events) except -1:

@@ -22,8 +22,10 @@ from ._twins import (
     as_json,
     expect,
     expect_limit,
+    expect_retry,
     fields_of,
     not_bytes,
+    not_usable,
     reduce,
     represent,
 )
@@ -55,6 +57,7 @@ class ServerSentEvent:
 
     Raises:
         TypeError: an argument is of the wrong type, or both data and data_bytes are given.
+        ValueError: retry is negative, or data has a surrogate, which UTF-8 cannot say.
 
     Source: WHATWG HTML 9.2.6, "dispatch the event".
     """
@@ -86,7 +89,7 @@ class ServerSentEvent:
             expect("event", event, str),
             expect("data_bytes", data_bytes, bytes),
             expect("id", id, str),
-            None if retry is None else expect("retry", retry, int),
+            expect_retry(retry),
         )
 
     @property
@@ -183,6 +186,7 @@ class Parser:
     __slots__ = (
         "_after_cr",
         "_block_retry",
+        "_busy",
         "_data",
         "_event",
         "_field",
@@ -199,27 +203,40 @@ class Parser:
     )
     __module__ = "fastsse"
 
-    def __init__(
-        self, *, last_event_id: str = "", max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE
-    ) -> None:
+    _last_event_id: str
+    _retry: int | None
+    _limit: int
+    _too_large: bool
+    # In a call, or left so by one that an exception cut short: what follows would be wrong.
+    _busy: bool
+    # The start of the stream while it may be a part of a BOM, None from then on.
+    _head: bytes | None
+    _after_cr: bool
+    # The open line: its name until the colon, then its field and what came of its value.
+    _name: bytes
+    _field: bytes | None
+    _value: bytearray
+    _value_is_new: bool
+    # The open block. Values stay bytes until it ends: a str can be four times as large.
+    _data: bytes | bytearray | None
+    _event: bytes
+    _id: bytes | None
+    _block_retry: int | None
+    _size: int
+
+    def __new__(
+        cls, *, last_event_id: str = "", max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE
+    ) -> Parser:
+        self = object.__new__(cls)
         self._last_event_id = expect("last_event_id", last_event_id, str)
         self._limit = expect_limit(max_event_size)
-        self._retry: int | None = None
-        self._too_large = False
-        # The start of the stream while it may be a part of a BOM, None from then on.
-        self._head: bytes | None = b""
-        self._after_cr = False
-        # The open line: its name until the colon, then its field and what came of its value.
-        self._name = b""
-        self._field: bytes | None = None
+        self._retry = self._block_retry = None
+        self._too_large = self._busy = self._after_cr = self._value_is_new = False
+        self._head = self._name = self._event = b""
+        self._field = self._data = self._id = None
         self._value = bytearray()
-        self._value_is_new = False
-        # The open block. Values stay bytes until it ends: a str can be four times as large.
-        self._data: bytes | bytearray | None = None
-        self._event = b""
-        self._id: bytes | None = None
-        self._block_retry: int | None = None
         self._size = 0
+        return self
 
     @property
     def last_event_id(self) -> str:
@@ -251,15 +268,17 @@ class Parser:
             EventTooLarge: an event grew past max_event_size, in this call or an earlier one;
                 its `events` are those that this call completed before.
             TypeError: the chunk is not a C-contiguous bytes-like object.
+            RuntimeError: an earlier call was cut short, by a MemoryError say, or still runs.
         """
         data = chunk if type(chunk) is bytes else _bytes_of(chunk)
-        self._check_not_too_large()
+        self._begin_call()
         events: list[ServerSentEvent] = []
         try:
             for start in range(0, len(data), WINDOW):
                 self._split(data[start : start + WINDOW], events)
         except EventTooLarge as error:
             raise EventTooLarge(error.limit, error.size, events) from None
+        self._busy = False
         return events
 
     def flush(self) -> list[ServerSentEvent]:
@@ -271,15 +290,16 @@ class Parser:
             The event that was pending, if any.
 
         Raises:
-            EventTooLarge: as for `feed`.
+            EventTooLarge, RuntimeError: as for `feed`.
         """
-        self._check_not_too_large()
+        self._begin_call()
         events: list[ServerSentEvent] = []
         if self._line_is_open():
             self._end_line()
         self._dispatch(events)
         self._head = None
         self._after_cr = False
+        self._busy = False
         return events
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -287,6 +307,13 @@ class Parser:
 
     def __init_subclass__(cls) -> None:
         raise TypeError("type 'fastsse.Parser' is not an acceptable base type")
+
+    def _begin_call(self) -> None:
+        if self._too_large:
+            raise EventTooLarge(self._limit, self._limit + 1)
+        if self._busy:
+            raise not_usable()
+        self._busy = True
 
     def _split(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
         if self._head is not None:
@@ -387,11 +414,7 @@ class Parser:
             self._value = bytearray()
             self._data = self._field = None
             self._name = b""
-            self._check_not_too_large()
-
-    def _check_not_too_large(self) -> None:
-        if self._too_large:
-            raise EventTooLarge(self._limit, self._size)
+            raise EventTooLarge(self._limit, self._limit + 1)
 
     def _dispatch(self, events: list[ServerSentEvent]) -> None:
         # [dispatch] A blank line sets the last event ID, and dispatches what has data.

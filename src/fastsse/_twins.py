@@ -1,6 +1,7 @@
 """What the twins share: limits, the checks of arguments, and what an event does that is not hot."""
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -11,12 +12,30 @@ MATCH_ARGS: Final = ("event", "data", "id", "retry")
 T = TypeVar("T")
 
 
+# A subclass may carry state and methods of its own, which an immutable value must not.
+_EXACTLY: Final[dict[type, Callable[[Any], Any]]] = {
+    str: str.__str__,
+    bytes: bytes.__bytes__,
+    int: int.__int__,
+}
+
+
 def expect(name: str, value: object, kind: type[T]) -> T:
     """The value, if it is of that kind; a TypeError that names the argument, if it is not."""
     if not isinstance(value, kind):
         raise TypeError(f"{name}: expected {kind.__name__}, got {type(value).__qualname__}")
-    # A subclass may carry state of its own, which an immutable value must not share.
-    return value if type(value) is kind else kind(value)  # type: ignore[call-arg]
+    exact: T = _EXACTLY[kind](value)
+    return exact
+
+
+def expect_retry(retry: object) -> int | None:
+    """`retry` as a number of milliseconds, or None."""
+    if retry is None:
+        return None
+    milliseconds = expect("retry", retry, int)
+    if milliseconds < 0:
+        raise ValueError(f"retry: expected 0 or more ms, or None, got {milliseconds}")
+    return milliseconds
 
 
 def expect_limit(max_event_size: object) -> int:
@@ -27,6 +46,11 @@ def expect_limit(max_event_size: object) -> int:
     if limit < 0:
         raise ValueError(f"max_event_size: expected 0 or more bytes, or None, got {limit}")
     return min(limit, sys.maxsize)
+
+
+def not_usable() -> RuntimeError:
+    """The error of a parser that is in a call already, or that a call left half way."""
+    return RuntimeError("the parser is in use by another call, or an exception cut one short")
 
 
 def not_bytes(chunk: object) -> TypeError:
