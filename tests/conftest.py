@@ -3,14 +3,16 @@
 import importlib
 import os
 import platform
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+CLIENT_MODULES = ["brotli", "httpx", "httpx2", "hypercorn", "trio", "uvicorn", "zstandard"]
 BEYOND_CORE = {"test_cli.py", "test_clients.py", "test_deadlines.py", "test_source.py"}
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
-REMEDY = "run `make build`, or test the pure twin alone: `pytest --pure`"
+REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("FASTSSE_PURE", None)
         expect_compiled_twin()
     if not config.getoption("--core"):
+        missing = [name for name in CLIENT_MODULES if find_spec(name) is None]
+        if missing:
+            remedy = "run `python -m pip install -e '.[test]'`, or test the core: `pytest --core`"
+            raise pytest.UsageError(f"{', '.join(missing)}: not installed: {remedy}")
         config.pluginmanager.import_plugin("reading")
 
 

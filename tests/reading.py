@@ -48,15 +48,21 @@ class Reader(NamedTuple):
     way: str
     url: str
 
-    def read(self, path: str, **options: Any) -> Read:
+    def read(self, path: str, *, read_timeout: float = 30, **options: Any) -> Read:
+        client: dict[str, Any] = {
+            "base_url": self.url,
+            "timeout": self.library.Timeout(30, read=read_timeout),
+            # The server has no TLS, and certificates take longer to load than tests to run.
+            "verify": False,
+        }
         if self.way == "sync":
-            return self._read(path, options)
-        return LOOPS[self.way](lambda: self._aread(path, options))
+            return self._read(path, client, options)
+        return LOOPS[self.way](lambda: self._aread(path, client, options))
 
-    def _read(self, path: str, options: dict[str, Any]) -> Read:
+    def _read(self, path: str, settings: dict[str, Any], options: dict[str, Any]) -> Read:
         events: list[fastsse.ServerSentEvent] = []
         error = None
-        with self.library.Client(base_url=self.url, timeout=30, verify=False) as client:
+        with self.library.Client(**settings) as client:
             began = time.perf_counter()
             with client.stream("GET", path) as response:
                 stream = fastsse.iter_events(response, **options)
@@ -67,10 +73,10 @@ class Reader(NamedTuple):
                 seconds = time.perf_counter() - began
             return Read(events, error, seconds, stream, response, connections_of(client))
 
-    async def _aread(self, path: str, options: dict[str, Any]) -> Read:
+    async def _aread(self, path: str, settings: dict[str, Any], options: dict[str, Any]) -> Read:
         events: list[fastsse.ServerSentEvent] = []
         error = None
-        async with self.library.AsyncClient(base_url=self.url, timeout=30, verify=False) as client:
+        async with self.library.AsyncClient(**settings) as client:
             began = time.perf_counter()
             async with client.stream("GET", path) as response:
                 stream = fastsse.iter_events(response, **options)

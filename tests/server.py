@@ -150,6 +150,7 @@ async def app(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send
     query = dict(parse_qsl(scope["query_string"].decode()))
     if scope["path"] == "/echo":
         query = await _request(scope, receive)
+    await asyncio.sleep(float(query.get("think", 0)))
     coding = Coding(query["coding"]) if "coding" in query else None
     if coding:
         headers = [*headers, ("content-encoding", query["coding"])]

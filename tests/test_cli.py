@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -57,7 +58,7 @@ class TestTail:
         assert code == 0
         assert first.endswith("e id=7 retry=5 one")
         assert second.strip() == "two\\x1b[2J"
-        assert err.startswith(f"1 events in 1 chunks, {len(stream)} bytes, ")
+        assert err.startswith(f"events: 1, chunks: 1, bytes: {len(stream)}, ")
         assert err.strip().endswith(TWIN)
 
     def test_standard_input(self) -> None:
@@ -100,20 +101,32 @@ class TestTail:
     @pytest.mark.parametrize(
         ("arguments", "code", "message"),
         [
-            (["{url}/events"], Exit.END_OF_STREAM, "3 events in"),
+            (["{url}/events"], Exit.END_OF_STREAM, "events: 3, chunks:"),
             (["no-such-file"], Exit.USAGE, "no-such-file: No such file"),
             (["{url}/events", "-H", "nonsense"], Exit.USAGE, "expected 'Name: value'"),
             (["{url}/events", "--idle-timeout", "-1"], Exit.USAGE, "--idle-timeout"),
             ([], Exit.USAGE, "Missing argument"),
+            (["localhost:8000/x"], Exit.USAGE, "a URL starts with http://"),
+            (["-", "--idle-timeout", "1"], Exit.USAGE, "-: expected a URL, to go with deadlines"),
+            (["-", "-d", "x"], Exit.USAGE, "-: expected a URL"),
+            (["{url}/events", "-X", "BAD METHOD"], Exit.USAGE, "illegal method"),
+            (["{url}/events", "-H", "X: ☃"], Exit.USAGE, "can't encode"),
             (["ftp://127.0.0.1/"], Exit.USAGE, "unsupported protocol"),
             (["{url}/401"], Exit.RESPONSE, "no such key"),
             (["{url}/json"], Exit.RESPONSE, "overloaded, try later"),
-            (["{url}/cut"], Exit.TRANSPORT, "3 events in"),
-            (["http://127.0.0.1:1/"], Exit.TRANSPORT, "refused"),
+            (["{url}/cut"], Exit.TRANSPORT, "events: 3, chunks:"),
+            (["http://127.0.0.1:1/"], Exit.TRANSPORT, "http://127.0.0.1:1/: [Errno"),
             (["{url}/stall", "--idle-timeout", "0.2"], Exit.DEADLINE, "idle_timeout=0.2"),
             (["{url}/stall", "--total-timeout", "0.2"], Exit.DEADLINE, "total_timeout=0.2"),
             (["{url}/drip", "--first-event-timeout", "0.2"], Exit.DEADLINE, "first_event"),
-            (["{url}/large?size=99", "--max-event-size", "50"], Exit.TOO_LARGE, "2 events in"),
+            (["{url}/events?think=5", "--total-timeout", "0.3"], Exit.DEADLINE, "timed out"),
+            (["{url}/events?delay=0.4", "--first-event-timeout", "0.3"], 0, "events: 3, chunks:"),
+            (["{url}/large?size=99", "--max-event-size", "0"], Exit.END_OF_STREAM, "events: 3"),
+            (
+                ["{url}/large?size=99", "--max-event-size", "50"],
+                Exit.TOO_LARGE,
+                "events: 2, chunks:",
+            ),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else None,
     )
@@ -122,6 +135,14 @@ class TestTail:
         assert found == code, err
         assert message.lower() in " ".join(err.lower().split())
         assert "Traceback" not in err
+
+    def test_deadlines_count_from_the_request(self, url: str) -> None:
+        code, _, err = run("tail", f"{url}/stall?think=0.6", "--total-timeout", "0.9")
+        assert code == Exit.DEADLINE
+        (after,) = re.findall(r"within total_timeout=0\.9 s .*after ([0-9.]+) s\)", err)
+        assert float(after) < 0.6
+        (first,) = re.findall(r"first event after ([0-9.]+) s", err)
+        assert float(first) >= 0.6
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
     def test_ctrl_c(self, url: str) -> None:
@@ -132,7 +153,7 @@ class TestTail:
             process.send_signal(signal.SIGINT)
             _, err = process.communicate(timeout=SECONDS)
         assert process.returncode == Exit.INTERRUPTED
-        assert b"3 events in" in err
+        assert b"events: 3, chunks:" in err
         assert b"Traceback" not in err
 
     @pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])

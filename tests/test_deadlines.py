@@ -63,6 +63,12 @@ class TestEachDeadline:
         read = reader.read("/stall?n=1", first_event_timeout=0.2, total_timeout=0.5)
         expect_timeout(read, "total", 0.5, 1)
 
+    def test_first_event_alone_does_not_let_the_stream_hang_after_it(self, reader: Reader) -> None:
+        read = reader.read("/stall?n=1", read_timeout=0.1, first_event_timeout=0.3)
+        expect_timeout(read, "idle", 0.3, 1)
+        read = reader.read("/stall?n=1", read_timeout=0.4, first_event_timeout=0.1)
+        expect_timeout(read, "idle", 0.4, 1)
+
     def test_total_in_a_stream_that_stalls(self, reader: Reader) -> None:
         expect_timeout(reader.read("/stall?n=2", total_timeout=0.2), "total", 0.2, 2)
 

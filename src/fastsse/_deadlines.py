@@ -71,7 +71,8 @@ def on_event_loop(
     chunks: AsyncIterator[bytes], deadlines: Deadlines, response: Any
 ) -> AsyncIterator[bytes]:
     """The guard for the event loop that runs: trio's, or else asyncio's."""
-    replace_read_timeout(response, NEVER)
+    take_over(response, deadlines)
+    set_read_timeout(response, NEVER)
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return on_trio(chunks, deadlines, trio)
@@ -182,7 +183,7 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> I
     deadlines.began = time.monotonic()
     over_http2 = _extension(response, "http_version") == b"HTTP/2"
     watchdog = _Watchdog(deadlines, None if over_http2 else _socket_of(response))
-    replace_read_timeout(response, min(deadlines.idle, deadlines.total))
+    take_over(response, deadlines)
     try:
         while True:
             # From here on the watchdog bites: it must not miss a wait that is judged just before.
@@ -191,7 +192,7 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> I
             deadlines.judge(since)
             if over_http2:
                 # Read anew for each wait there, so that it can be the next deadline's.
-                replace_read_timeout(response, deadlines.next(since)[0] - since)
+                set_read_timeout(response, deadlines.next(since)[0] - since)
             try:
                 chunk = next(chunks, None)
             except Exception as error:
@@ -256,13 +257,33 @@ class _Watchdog:
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
-def replace_read_timeout(response: Any, seconds: float) -> None:
-    """Put ours in the place of the client's read timeout, for this response alone."""
+def take_over(response: Any, deadlines: Deadlines) -> None:
+    """Put ours in the place of the client's read timeout, for this response alone.
+
+    Where only the first event has a deadline, a stream that stalls after it must not hang: the
+    client's read timeout goes on as the idle deadline, but never beats the first event's.
+    """
+    timeouts = _timeouts_of(response)
+    read = timeouts.get("read")
+    if deadlines.idle == deadlines.total == NEVER and read is not None:
+        deadlines.idle = max(read, deadlines.first_event)
+    set_read_timeout(response, min(deadlines.idle, deadlines.total))
+
+
+def set_read_timeout(response: Any, seconds: float) -> None:
+    timeouts = _timeouts_of(response)
+    if timeouts:
+        # A new dict, since the caller may have made the old one for more requests than this.
+        read = seconds if seconds < NEVER else None
+        response.request.extensions["timeout"] = {**timeouts, "read": read}
+
+
+def _timeouts_of(response: Any) -> dict[str, float | None]:
     # A response without a request has no timeouts: it came from memory.
     with suppress(AttributeError, RuntimeError):
-        extensions = response.request.extensions
-        read = seconds if seconds < NEVER else None
-        extensions["timeout"] = {**extensions.get("timeout", {}), "read": read}
+        timeouts: dict[str, float | None] = response.request.extensions.get("timeout", {})
+        return timeouts
+    return {}
 
 
 def _socket_of(response: Any) -> Any:

@@ -80,6 +80,8 @@ class ResponseError(SSEError):
             reason = f"expected text/event-stream, got {found} (status {self.status_code})"
         else:
             reason = f"expected a status of 2xx, got {self.status_code}"
+            if "location" in self.headers:
+                reason += f" (a redirect to {self.headers['location']}, not followed)"
         preview = _preview(self.body)
         return f"{reason}: {preview}" if preview else reason
 
@@ -112,8 +114,8 @@ class StreamTimeout(SSEError, TimeoutError):
             "total": "the stream did not end",
         }[self.deadline]
         return (
-            f"{what} within {self.deadline}_timeout={self.seconds:g} s: {self.events} events "
-            f"in {self.chunks} chunks ({self.bytes} bytes) after {self.elapsed:.3f} s"
+            f"{what} within {self.deadline}_timeout={self.seconds:g} s (events: {self.events}, "
+            f"chunks: {self.chunks}, bytes: {self.bytes}, after {self.elapsed:.3f} s)"
         )
 
 

@@ -6,10 +6,20 @@ is a function that gives a `Source`, or None for what it does not know; the firs
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 Chunks = Iterable[bytes]
 AsyncChunks = AsyncIterable[bytes]
+
+
+class Response(Protocol):
+    """What the responses of httpx and httpx2 have in common, for those who check types."""
+
+    status_code: int
+    is_stream_consumed: bool
+
+    @property
+    def headers(self) -> Any: ...
 
 
 class Source(NamedTuple):

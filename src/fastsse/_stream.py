@@ -4,18 +4,21 @@
 wait for chunks, in their own ways, and hand them on.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import suppress
 from operator import length_hint
 from time import perf_counter_ns
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ._check import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
 from ._deadlines import Deadlines, Expired, on_event_loop, on_socket
 from ._errors import EventTooLarge, SSEError, StreamTimeout
 from ._parser import Parser, ServerSentEvent
-from ._source import Source, source_of
+from ._source import Response, Source, source_of
 from ._twins import DEFAULT_MAX_EVENT_SIZE
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["EventStream", "StreamStats", "iter_events"]
 
@@ -42,7 +45,7 @@ class StreamStats(NamedTuple):
 
 
 def iter_events(
-    source: Any,
+    source: "Response | Iterable[Buffer] | AsyncIterable[Buffer]",
     *,
     last_event_id: str = "",
     max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE,
@@ -54,20 +57,24 @@ def iter_events(
 ) -> "EventStream":
     """Read the events of a response, with `for` or `async for`.
 
-    The deadlines' clocks start with the first event that is asked for, so waiting for the
-    answer's headers is the client's. Events that are already here are delivered before a
-    deadline is judged. A deadline that is given takes the place of the client's own read
-    timeout for this response, and what passes is always a `StreamTimeout`. On asyncio and trio
-    the three are exact. With `for`, `idle_timeout` is exact over httpx and httpx2, whose read
-    timeout it becomes; the other two are exact over HTTP/1.1, where they shut the socket down,
-    and over HTTP/2, where they shorten the read timeout; elsewhere all are judged between chunks.
+    The deadlines' clocks start with the first event that is asked for: waiting for the answer's
+    headers is the client's, and has the client's timeout. Events that are already here are
+    delivered before a deadline is judged. A deadline that is given takes the place of the
+    client's own read timeout for this response, and what passes is always a `StreamTimeout`.
+    Where `first_event_timeout` is the only one, waits after it are limited too: by the client's
+    read timeout, or by the deadline itself if that is longer.
+
+    On asyncio and trio the three are exact. With `for`, `idle_timeout` is exact over httpx and
+    httpx2, whose read timeout it becomes; the other two are exact over HTTP/1.1, where they shut
+    the socket down, and over HTTP/2, where they shorten the read timeout; elsewhere all three are
+    judged between chunks.
 
     Args:
         source: an httpx or httpx2 response, sync or async, streamed or read already; or an
             iterable or async iterable of bytes, which is not checked.
         last_event_id: the last event ID before this stream, as of a connection that broke.
         max_event_size: how many bytes an event may have (see `Parser`), None for any.
-        first_event_timeout: seconds until the first event; None or 0 for no limit, as below.
+        first_event_timeout: seconds until the first event; None or 0 for none of ours, as below.
         idle_timeout: seconds that a wait for bytes may take; any byte ends it, a comment's too.
         total_timeout: seconds that the whole stream may take.
         check_response: raise ResponseError, before the first event, unless the status is 2xx
@@ -212,7 +219,7 @@ class EventStream:
                 raise fault from error.__cause__
             raise
 
-    async def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+    async def __aiter__(self) -> AsyncGenerator[ServerSentEvent]:
         self._expect_open()
         for event in self._ready:
             yield event
@@ -239,6 +246,18 @@ class EventStream:
             if fault is not error:
                 raise fault from error.__cause__
             raise
+
+    def __next__(self) -> ServerSentEvent:
+        for event in self:
+            return event
+        raise StopIteration
+
+    async def __anext__(self) -> ServerSentEvent:
+        events = aiter(self)
+        try:
+            return await anext(events)
+        finally:
+            await events.aclose()
 
     def __enter__(self) -> Self:
         return self

@@ -8,9 +8,14 @@ import typer
 
 from . import TWIN
 from .demo import run_demo
-from .tail import Request, run_tail
+from .request import Request
+from .tail import run_tail
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _show_version(wanted: bool) -> None:
@@ -67,8 +72,8 @@ def tail(
 ) -> None:
     """Show events as they arrive, and a summary on standard error.
 
-    Exit codes: 0 end of stream, 2 usage, 3 status or content type, 4 transport, 5 deadline,
-    6 event too large, 130 Ctrl-C.
+    Exit codes: 0 end of stream, 2 usage, 3 status or content type,
+    4 transport, 5 deadline, 6 event too large, 130 Ctrl-C.
     """
     headers = header or []
     if last_event_id:
@@ -76,11 +81,13 @@ def tail(
     code = run_tail(
         Request(url, method, headers, data or []),
         as_json=as_json,
+        deadlines={
+            "first_event_timeout": first_event_timeout,
+            "idle_timeout": idle_timeout,
+            "total_timeout": total_timeout,
+        },
         last_event_id=last_event_id,
-        first_event_timeout=first_event_timeout,
-        idle_timeout=idle_timeout,
-        total_timeout=total_timeout,
-        max_event_size=max_event_size,
+        max_event_size=max_event_size or None,
     )
     raise typer.Exit(code)
 

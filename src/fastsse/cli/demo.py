@@ -2,6 +2,7 @@
 
 import asyncio
 import platform
+from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
@@ -54,7 +55,7 @@ def run_demo(*, streams: int, tokens: int, rate: float) -> None:
     console = Console()
     answers = [Answer() for _ in range(streams)]
     with serve(app) as url:
-        console.print(f"{streams} chat answers from {url}, read with httpx and iter_events")
+        console.print(f"{streams} chat answers from {url} read with httpx and iter_events")
         with Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
         ) as progress:
@@ -105,13 +106,15 @@ def _table(answers: list[Answer]) -> Table:
             f"{answer.seconds_to_first_token * 1000:.0f} ms",
             f"{answer.tokens_per_second:.1f}",
         )
-    first = sorted(answer.seconds_to_first_token for answer in answers)
+    began = min(answer.first_token_at for answer in answers)
+    seconds = (max(answer.last_token_at for answer in answers) - began) / 1e9
+    tokens = sum(answer.tokens for answer in answers)
     table.add_section()
     table.add_row(
         f"all {len(answers)}",
         str(sum(answer.events for answer in answers)),
-        str(sum(answer.tokens for answer in answers)),
-        f"{first[len(first) // 2] * 1000:.0f} ms (median)",
-        f"{sum(answer.tokens_per_second for answer in answers):.1f}",
+        str(tokens),
+        f"{median(answer.seconds_to_first_token for answer in answers) * 1000:.0f} ms (median)",
+        f"{tokens / seconds:.1f}" if seconds else "-",
     )
     return table

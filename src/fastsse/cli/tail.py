@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import IntEnum
-from io import BufferedReader
-from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, cast
+from io import TextIOWrapper
+from typing import Any, NoReturn, cast
 
 import httpx
 from rich.console import Console
@@ -25,9 +24,12 @@ from .. import (
     iter_events,
 )
 from . import TWIN
+from .request import Request, UsageError, opened
 
 CONNECT_SECONDS = 30.0
 READ_SIZE = 64 * 1024
+# For a deadline that passed with the headers: 0 would be none at all.
+SOON = 1e-6
 
 
 class Exit(IntEnum):
@@ -42,95 +44,41 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-class UsageError(Exception):
-    """The arguments make no request, or name nothing that can be read."""
-
-
-class Request(NamedTuple):
-    """What to send, in curl's terms: -X, -H and -d."""
-
-    url: str
-    method: str | None
-    headers: list[str]
-    data: list[str]
-
-    def send_with(self, client: httpx.Client) -> httpx.Response:
-        """The response, streamed.
-
-        Raises:
-            UsageError: a header or the URL makes no sense.
-            httpx.TransportError: there is no answer.
-        """
-        body = self._body()
-        headers = httpx.Headers({"Accept": "text/event-stream", "Cache-Control": "no-store"})
-        if body is not None:
-            headers["Content-Type"] = _content_type_of(body)
-        for line in self.headers:
-            name, colon, value = line.partition(":")
-            if not colon or not name.strip():
-                raise UsageError(f"-H: expected 'Name: value', got {line!r}")
-            headers.pop(name.strip(), None)
-            if value.strip():
-                headers[name.strip()] = value.strip()
-        method = self.method or ("GET" if body is None else "POST")
-        try:
-            request = client.build_request(method, self.url, headers=headers, content=body)
-            return client.send(request, stream=True)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise UsageError(f"{self.url}: {error}") from error
-
-    def _body(self) -> bytes | None:
-        return b"&".join(map(_data_of, self.data)) if self.data else None
-
-
-def _data_of(argument: str) -> bytes:
-    if not argument.startswith("@"):
-        return argument.encode()
-    with _open(argument[1:]) as file:
-        return file.read()
-
-
-def _content_type_of(body: bytes) -> str:
-    try:
-        is_json = isinstance(json.loads(body), (dict, list))
-    except ValueError:
-        is_json = False
-    return "application/json" if is_json else "application/x-www-form-urlencoded"
-
-
 @contextmanager
-def _open(name: str) -> Iterator[BufferedReader]:
-    if name == "-":
-        yield cast(BufferedReader, sys.stdin.buffer)
-        return
-    try:
-        file = Path(name).open("rb")  # noqa: SIM115
-    except OSError as error:
-        raise UsageError(f"{name}: {error.strerror}") from error
-    with file:
-        yield file
+def _source(target: Request, deadlines: dict[str, Any]) -> Iterator[tuple[Any, float]]:
+    """What iter_events reads, a response for a URL and chunks for a file, and when that began.
 
-
-@contextmanager
-def _source(target: Request) -> Iterator[Any]:
-    """What iter_events reads: a response for a URL, chunks for a file."""
+    The wait for the answer's headers is taken off the deadlines.
+    """
+    limits = [seconds for seconds in deadlines.values() if seconds]
     if "://" in target.url:
-        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, read=min(limits, default=None))
         with httpx.Client(timeout=timeout, follow_redirects=True) as client:
-            yield target.send_with(client)
+            began = time.perf_counter()
+            response = target.send_with(client)
+            # From here on the deadlines are those of iter_events.
+            response.request.extensions["timeout"]["read"] = None
+            for name in ("first_event_timeout", "total_timeout"):
+                if deadlines[name]:
+                    left = deadlines[name] - (time.perf_counter() - began)
+                    deadlines[name] = max(left, SOON)
+            yield response, began
+    elif limits or target.data or target.headers or target.method:
+        raise UsageError(f"{target.url}: expected a URL, to go with deadlines and with -X, -H, -d")
     else:
-        with _open(target.url) as file:
+        with opened(target.url) as file:
             # read1 gives what is there, so that what comes through a pipe is shown at once.
-            yield iter(lambda: file.read1(READ_SIZE), b"")
+            yield iter(lambda: file.read1(READ_SIZE), b""), time.perf_counter()
 
 
-def run_tail(target: Request, *, as_json: bool, **options: Any) -> int:
+def run_tail(target: Request, *, as_json: bool, deadlines: dict[str, Any], **options: Any) -> int:
     """Show the events on standard output, and the summary on standard error.
 
     Args:
         target: what to read: a URL with its request, or the name of a file, or "-".
         as_json: one JSON object a line, in place of text.
-        options: those of `iter_events`.
+        deadlines: the three of `iter_events`, counted from when the request is sent; 0 for none.
+        options: the other ones of `iter_events`.
 
     Returns:
         The exit code, one of `Exit`.
@@ -138,14 +86,18 @@ def run_tail(target: Request, *, as_json: bool, **options: Any) -> int:
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     show = _show_json if as_json else _text_shower()
     stream: EventStream | None = None
+    asked = dict(deadlines)
+    began = first = 0.0
     try:
-        with _source(target) as source:
-            stream = iter_events(source, **options)
+        with _source(target, deadlines) as (source, began):
+            stream = iter_events(source, **deadlines, **options)
             # perf_counter has no epoch: its distance to the clock is what makes a stamp of it.
-            epoch_ns = time.time_ns() - time.perf_counter_ns()
+            epoch = time.time() - time.perf_counter()
             with stream:
                 for event in stream:
-                    show(event, (epoch_ns + stream.received_at) / 1e9)
+                    received_at = stream.received_at / 1e9
+                    first = first or received_at - began
+                    show(event, epoch + received_at)
         code = Exit.END_OF_STREAM
     except BrokenPipeError:
         # Nobody reads on; what Python would still flush at its end goes nowhere, quietly.
@@ -155,9 +107,13 @@ def run_tail(target: Request, *, as_json: bool, **options: Any) -> int:
         code = Exit.INTERRUPTED
     except Exception as error:
         code = _code_of(error)
-        errors.print(Text(f"fastsse: {error or type(error).__name__}", style="red"))
+        if isinstance(error, StreamTimeout):
+            error.seconds = asked[f"{error.deadline}_timeout"]
+        where = f"{target.url}: " if isinstance(error, httpx.HTTPError) else ""
+        errors.print(Text(f"fastsse: {where}{error or type(error).__name__}", style="red"))
     if stream is not None:
-        errors.print(Text(_summary(stream), style="dim"))
+        seconds = time.perf_counter() - began
+        errors.print(Text(_summary(stream, seconds, first), style="dim"))
     return code
 
 
@@ -165,7 +121,7 @@ def _code_of(error: Exception) -> Exit:
     for kinds, code in (
         ((UsageError, ValueError), Exit.USAGE),
         (ResponseError, Exit.RESPONSE),
-        (StreamTimeout, Exit.DEADLINE),
+        ((StreamTimeout, httpx.ReadTimeout), Exit.DEADLINE),
         (EventTooLarge, Exit.TOO_LARGE),
         ((httpx.HTTPError, OSError), Exit.TRANSPORT),
     ):
@@ -174,14 +130,12 @@ def _code_of(error: Exception) -> Exit:
     raise error
 
 
-def _summary(stream: EventStream) -> str:
+def _summary(stream: EventStream, seconds: float, first: float) -> str:
     stats = stream.stats
-    first = stats.first_event_ns
     return (
-        f"{stats.events} events in {stats.chunks} chunks, {stats.bytes} bytes, "
-        f"{stats.elapsed_ns / 1e9:.3f} s"
-        + ("" if first is None else f" (first event after {first / 1e9:.3f} s)")
-        + f"; {TWIN}"
+        f"events: {stats.events}, chunks: {stats.chunks}, bytes: {stats.bytes}, "
+        + (f"first event after {first:.3f} s, " if stats.events else "")
+        + f"end after {seconds:.3f} s; {TWIN}"
     )
 
 
@@ -204,19 +158,26 @@ class _Output(Console):
 
 
 def _text_shower() -> Callable[[ServerSentEvent, float], None]:
+    # What the terminal's encoding cannot say must not end the show.
+    cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     console = _Output(soft_wrap=True, highlight=False)
 
     def show(event: ServerSentEvent, received_at: float) -> None:
         clock = datetime.fromtimestamp(received_at).strftime("%H:%M:%S.%f")[:-3]
-        line = Text.assemble((clock, "dim"), " ", (_printable(event.event), "bold cyan"))
+        parts = [(clock, "dim"), (_printable(event.event), "bold cyan")]
         if event.id:
-            line.append(f" id={_printable(event.id)}", style="yellow")
+            parts.append((f"id={_printable(event.id)}", "yellow"))
         if event.retry is not None:
-            line.append(f" retry={event.retry}", style="magenta")
-        for part in event.data.split("\n"):
-            line.append(" " + _printable(part))
-            console.print(line)
-            line = Text(" " * len(clock))
+            parts.append((f"retry={event.retry}", "magenta"))
+        first, *rest = map(_printable, event.data.split("\n"))
+        lines = [first, *(f"{'':{len(clock)}} {line}" for line in rest)]
+        text = "\n".join(lines)
+        if console.is_terminal:
+            console.print(Text(" ").join([*(Text(*part) for part in parts), Text(text)]))
+        else:
+            # Without colours there is nothing for rich to do, and it takes its time.
+            sys.stdout.write(" ".join([*(part[0] for part in parts), text]) + "\n")
+            sys.stdout.flush()
 
     return show
 

@@ -1,0 +1,88 @@
+"""What `fastsse tail` is asked to read: a request in curl's terms, or a file."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import httpx
+
+MAKES_NO_REQUEST = (
+    httpx.InvalidURL,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    UnicodeEncodeError,
+)
+
+
+class UsageError(Exception):
+    """The arguments make no request, or name nothing that can be read."""
+
+
+class Request(NamedTuple):
+    """What to send, in curl's terms: -X, -H and -d."""
+
+    url: str
+    method: str | None
+    headers: list[str]
+    data: list[str]
+
+    def send_with(self, client: httpx.Client) -> httpx.Response:
+        """The response, streamed.
+
+        Raises:
+            UsageError: a header or the URL makes no sense.
+            httpx.TransportError: there is no answer.
+        """
+        body = self._body()
+        headers = httpx.Headers({"Accept": "text/event-stream", "Cache-Control": "no-store"})
+        if body is not None:
+            headers["Content-Type"] = _content_type_of(body)
+        for line in self.headers:
+            name, colon, value = line.partition(":")
+            if not colon or not name.strip():
+                raise UsageError(f"-H: expected 'Name: value', got {line!r}")
+            headers.pop(name.strip(), None)
+            if value.strip():
+                headers[name.strip()] = value.strip()
+        method = self.method or ("GET" if body is None else "POST")
+        try:
+            request = client.build_request(method, self.url, headers=headers, content=body)
+            return client.send(request, stream=True)
+        except MAKES_NO_REQUEST as error:
+            raise UsageError(f"{self.url}: {error}") from error
+
+    def _body(self) -> bytes | None:
+        return b"&".join(map(_data_of, self.data)) if self.data else None
+
+
+def _data_of(argument: str) -> bytes:
+    if not argument.startswith("@"):
+        return argument.encode()
+    with opened(argument[1:]) as file:
+        return file.read()
+
+
+def _content_type_of(body: bytes) -> str:
+    try:
+        is_json = isinstance(json.loads(body), (dict, list))
+    except ValueError:
+        is_json = False
+    return "application/json" if is_json else "application/x-www-form-urlencoded"
+
+
+@contextmanager
+def opened(name: str) -> Iterator[BufferedReader]:
+    if name == "-":
+        yield cast(BufferedReader, sys.stdin.buffer)
+        return
+    try:
+        file = Path(name).open("rb")  # noqa: SIM115
+    except OSError as error:
+        hint = "(a URL starts with http:// or https://)"
+        raise UsageError(f"{name}: {error.strerror} {hint}") from error
+    with file:
+        yield file
