@@ -184,4 +184,6 @@ def _text_shower() -> Callable[[ServerSentEvent, float], None]:
 
 def _printable(text: str) -> str:
     # What a server sends must not reach the terminal as commands to it.
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)
