@@ -196,16 +196,16 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> I
             try:
                 chunk = next(chunks, None)
             except Exception as error:
-                if watchdog.bitten:
-                    raise deadlines.expired(watchdog.bitten) from error
+                if watchdog.bitten is not None:
+                    raise watchdog.bitten from error
                 if any(kind.__name__ == "ReadTimeout" for kind in type(error).__mro__):
                     raise deadlines.expired(deadlines.next(since)[1]) from error
                 raise
             watchdog.waiting = False
             if chunk is None:
-                if watchdog.bitten:
+                if watchdog.bitten is not None:
                     # A body that ends with its connection seems complete once the socket is shut.
-                    raise deadlines.expired(watchdog.bitten)
+                    raise watchdog.bitten
                 return
             yield chunk
     finally:
@@ -219,7 +219,7 @@ class _Watchdog:
         import threading
 
         self.waiting = False
-        self.bitten = ""
+        self.bitten: Expired | None = None
         self._deadlines = deadlines
         self._socket = sock
         self._new_timer = threading.Timer
@@ -251,7 +251,7 @@ class _Watchdog:
             elif self.waiting and self._socket is not None:
                 import socket
 
-                self.bitten = deadline
+                self.bitten = self._deadlines.expired(deadline)
                 with suppress(OSError):
                     # The method of the plain socket: that of a TLS one changes its state too.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
