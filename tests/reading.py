@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import server
 import trio
+import trustme
 
 import fastsse
 from fastsse.cli.demo_server import serve
@@ -33,8 +34,10 @@ class Read(NamedTuple):
     seconds: float
     stream: fastsse.EventStream
     response: Any
+    closed: bool
+    """Whether the response was closed when the iteration ended, before its own `with` did."""
     connections: int
-    """Those that the client's pool still holds in use after its `with`."""
+    """Those that the client's pool still holds in use after that."""
 
     @property
     def data(self) -> list[str]:
@@ -52,7 +55,7 @@ class Reader(NamedTuple):
         client: dict[str, Any] = {
             "base_url": self.url,
             "timeout": self.library.Timeout(30, read=read_timeout),
-            # The server has no TLS, and certificates take longer to load than tests to run.
+            # Certificates take longer to load than tests to run, and that of the server is its own.
             "verify": False,
         }
         if self.way == "sync":
@@ -71,7 +74,9 @@ class Reader(NamedTuple):
                 except Exception as caught:
                     error = caught
                 seconds = time.perf_counter() - began
-            return Read(events, error, seconds, stream, response, connections_of(client))
+                closed = response.is_closed
+            connections = connections_of(client)
+            return Read(events, error, seconds, stream, response, closed, connections)
 
     async def _aread(self, path: str, settings: dict[str, Any], options: dict[str, Any]) -> Read:
         events: list[fastsse.ServerSentEvent] = []
@@ -86,7 +91,9 @@ class Reader(NamedTuple):
                 except Exception as caught:
                     error = caught
                 seconds = time.perf_counter() - began
-            return Read(events, error, seconds, stream, response, connections_of(client))
+                closed = response.is_closed
+            connections = connections_of(client)
+            return Read(events, error, seconds, stream, response, closed, connections)
 
 
 def connections_of(client: Any) -> int:
@@ -104,6 +111,17 @@ def url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def http2_url() -> Iterator[str]:
     with server.serve_http2() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tls_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("tls")
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "chain.pem"))
+    keys = {"ssl_keyfile": folder / "key.pem", "ssl_certfile": folder / "chain.pem"}
+    with serve(server.app, **keys) as url:
         yield url
 
 

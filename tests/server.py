@@ -1,6 +1,7 @@
 """The server that adapter tests talk to: an ASGI app with one path for each way to behave."""
 
 import asyncio
+import gzip
 import itertools
 import json
 import socket
@@ -76,6 +77,13 @@ async def bad_utf8(_: dict[str, str]) -> Body:
     yield b"\ndata: \xe2\x80\xa8\r\n\r\n"
 
 
+async def gzip_drip(_: dict[str, str]) -> Body:
+    # Most of these bytes decode to nothing yet.
+    for byte in gzip.compress(event(0)):
+        yield bytes([byte])
+        await asyncio.sleep(0.02)
+
+
 async def unauthorized(_: dict[str, str]) -> Body:
     yield json.dumps(UNAUTHORIZED).encode()
 
@@ -110,6 +118,8 @@ PATHS: dict[str, tuple[int, list[tuple[str, str]], Callable[[dict[str, str]], Bo
     "/large": (200, STREAM, large),
     "/bad-utf8": (200, STREAM, bad_utf8),
     "/echo": (200, STREAM, echo),
+    "/gzip-drip": (200, [*STREAM, ("content-encoding", "gzip")], gzip_drip),
+    "/not-gzip": (200, [*STREAM, ("content-encoding", "gzip")], events),
     "/201": (201, STREAM, events),
     "/302": (302, STREAM, events),
     "/401": (401, [("content-type", "application/json")], unauthorized),

@@ -58,8 +58,19 @@ class TestEvents:
         assert read.data == EVENTS[:2]
         assert isinstance(read.error, fastsse.EventTooLarge)
         assert read.error.limit == 100_000
-        assert read.response.is_closed
+        assert read.closed
         assert read.connections == 0
+
+    def test_in_a_coding_that_comes_byte_by_byte(self, reader: Reader) -> None:
+        assert reader.read("/gzip-drip").data == EVENTS[:1]
+
+    def test_in_a_coding_that_is_none_are_the_client_s_own_error(self, reader: Reader) -> None:
+        error = reader.read("/not-gzip", idle_timeout=5).error
+        assert isinstance(error, reader.library.DecodingError)
+        assert error.request.url.path == "/not-gzip"
+
+    def test_over_tls(self, library: Any, way: str, tls_url: str) -> None:
+        assert Reader(library, way, tls_url).read("/events?coding=gzip").data == EVENTS
 
     def test_carry_on_the_last_event_id(self, reader: Reader) -> None:
         read = reader.read("/large?size=1", last_event_id="before")
@@ -90,7 +101,7 @@ class TestCheck:
         assert error.content_type == content_type
         assert error.headers.get("content-type") == content_type
         assert error.response is read.response
-        assert read.response.is_closed
+        assert read.closed
         assert read.connections == 0
         with pytest.raises(fastsse.ResponseError, match=message):
             raise error

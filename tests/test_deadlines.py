@@ -32,7 +32,7 @@ def expect_timeout(read: Any, deadline: str, seconds: float, events: int | None)
     assert (error.events, error.chunks, error.bytes) == (stats.events, stats.chunks, stats.bytes)
     assert events in (None, error.events)
     assert error.events == len(read.events)
-    assert read.response.is_closed
+    assert read.closed
     assert read.connections == 0
 
 
@@ -50,6 +50,26 @@ class TestEachDeadline:
     def test_any_byte_ends_an_idle_wait(self, reader: Reader) -> None:
         read = reader.read("/drip", idle_timeout=0.3, total_timeout=0.7)
         expect_timeout(read, "total", 0.7, 0)
+
+    def test_any_byte_ends_an_idle_wait_though_it_decodes_to_nothing(self, reader: Reader) -> None:
+        read = reader.read("/gzip-drip", idle_timeout=0.5)
+        assert read.error is None
+        assert read.data == ["event 0 ü"]
+        assert read.seconds > 0.5
+
+    @pytest.mark.parametrize(
+        ("deadline", "options"),
+        [
+            ("idle", {"idle_timeout": 0.3}),
+            ("first_event", {"first_event_timeout": 0.3, "idle_timeout": 5}),
+            ("total", {"total_timeout": 0.3}),
+        ],
+    )
+    def test_each_over_tls(
+        self, library: Any, way: str, tls_url: str, deadline: str, options: dict[str, float]
+    ) -> None:
+        read = Reader(library, way, tls_url).read("/stall?n=0", **options)
+        expect_timeout(read, deadline, 0.3, 0)
 
     def test_first_event_in_a_stream_that_stalls(self, reader: Reader) -> None:
         read = reader.read("/stall?n=0", first_event_timeout=0.2)
@@ -156,6 +176,17 @@ class TestSync:
         while threading.active_count() > before and time.monotonic() < deadline:
             time.sleep(0.01)
         assert threading.active_count() == before
+
+    def test_no_thread_is_left_behind_a_close(self, library: Any, url: str) -> None:
+        before = threading.active_count()
+        with library.Client(base_url=url) as client, client.stream("GET", "/trickle") as response:
+            stream = fastsse.iter_events(response, total_timeout=3600)
+            next(stream)
+            stream.close()
+            deadline = time.monotonic() + LATE
+            while threading.active_count() > before and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert threading.active_count() == before
 
     def test_a_body_that_ends_with_its_connection_is_not_taken_for_complete(
         self, library: Any

@@ -250,7 +250,9 @@ class TestLimit:
         finally:
             tracemalloc.stop()
 
-    @pytest.mark.parametrize("line", [b"data: %b", b"data: %b\ndata: %b", b"event: %b\ndata"])
+    @pytest.mark.parametrize(
+        "line", [b"data: %b", b"data: %b\ndata: %b", b"event: %b\ndata", b"id: %b\ndata"]
+    )
     def test_storage_stays_within_three_times_the_size(self, twin: Any, line: bytes) -> None:
         value = "é".encode() * (2 * MEBIBYTE)
         stream = line.replace(b"%b", value) + b"\n"

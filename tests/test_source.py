@@ -19,21 +19,23 @@ from fastsse._source import source_of
         ({"content-encoding": "br, gzip"}, True),
     ],
 )
-def test_raw_bytes_unless_they_are_coded(
+def test_raw_bytes_are_decoded_only_if_they_are_coded(
     library: Any, headers: dict[str, str], coded: bool
 ) -> None:
     response = library.Response(200, headers=headers, content=iter([b"x"]))
     source = source_of(response)
-    assert source.chunks == (response.iter_bytes if coded else response.iter_raw)
+    assert source.chunks == response.iter_raw
     assert source.async_chunks is None
+    assert (source.decoding is not None) == coded
 
     async def content() -> Any:
         yield b"x"
 
     response = library.Response(200, headers=headers, content=content())
     source = source_of(response)
-    assert source.async_chunks == (response.aiter_bytes if coded else response.aiter_raw)
+    assert source.async_chunks == response.aiter_raw
     assert source.chunks is None
+    assert (source.decoding is not None) == coded
 
 
 def test_content_that_was_read(library: Any) -> None:

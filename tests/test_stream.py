@@ -210,6 +210,43 @@ def test_deadlines_are_judged_between_chunks() -> None:
         seen.extend(event.data for event in stream)
 
 
+def test_the_idle_deadline_is_judged_between_chunks() -> None:
+    def source() -> Iterator[bytes]:
+        yield b"data: a\n\n"
+        time.sleep(0.1)
+        yield b"data: b\n\n"
+        yield b"data: c\n\n"
+
+    seen = []
+    with pytest.raises(fastsse.StreamTimeout, match=r"idle_timeout=0\.05"):
+        for event in fastsse.iter_events(source(), idle_timeout=0.05):
+            seen.append(event.data)
+    assert seen == ["a", "b"]
+
+
+def test_an_iterator_that_seems_empty_is_not_begun_again() -> None:
+    class Chunks:
+        def __init__(self) -> None:
+            self.chunks = iter(STREAM)
+
+        def __iter__(self) -> "Chunks":
+            return self
+
+        def __next__(self) -> bytes:
+            return next(self.chunks)
+
+        def __len__(self) -> int:
+            return 0
+
+    class Source:
+        def __iter__(self) -> Chunks:
+            return Chunks()
+
+    stream = fastsse.iter_events(Source())
+    assert next(stream).data == "a"
+    assert [event.data for event in stream] == ["b", "c"]
+
+
 def test_events_that_are_here_come_before_a_deadline_is_judged() -> None:
     seen = []
     stream = fastsse.iter_events([b"data: a\n\ndata: b\n\n", b"data: c\n\n"], total_timeout=0.02)

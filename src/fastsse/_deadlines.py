@@ -207,7 +207,11 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> I
                     # A body that ends with its connection seems complete once the socket is shut.
                     raise watchdog.bitten
                 return
+            overdue = response is None and time.monotonic() - since > deadlines.idle
             yield chunk
+            if overdue:
+                # Nothing but this could end a wait for a plain iterable.
+                raise deadlines.expired("idle")
     finally:
         watchdog.stop()
 
@@ -224,7 +228,8 @@ class _Watchdog:
         self._socket = sock
         self._new_timer = threading.Timer
         self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
+        # A collection of garbage may stop this watchdog from within its own thread.
+        self._lock = threading.RLock()
         self._arm()
 
     def stop(self) -> None:

@@ -6,6 +6,7 @@ is a function that gives a `Source`, or None for what it does not know; the firs
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 Chunks = Iterable[bytes]
@@ -25,7 +26,9 @@ class Response(Protocol):
 class Source(NamedTuple):
     """How one source is read and closed; None where it cannot be, in that style.
 
-    `response` is what is checked before the first event; None for a plain iterable.
+    `response` is what is checked before the first event; None for a plain iterable. Chunks are
+    bytes as they land, for deadlines to see each; where they are coded, `decoding` makes of them
+    a response of the client's own kind, which decodes them.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Source(NamedTuple):
     async_chunks: Callable[[], AsyncChunks] | None
     close: Callable[[], Any] | None
     aclose: Callable[[], Any] | None
+    decoding: Callable[[Any], Any] | None = None
 
     def iterate(self) -> Iterator[bytes]:
         """The chunks for `for`, as they land."""
@@ -46,6 +50,20 @@ class Source(NamedTuple):
         if self.async_chunks is None:
             raise TypeError(f"{self.name} is synchronous: expected `for`, got `async for`")
         return aiter(self.async_chunks())
+
+    def decode(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The content of chunks that landed."""
+        if self.decoding is None:
+            return chunks
+        decoded: Iterator[bytes] = self.decoding(chunks).iter_bytes()
+        return decoded
+
+    def adecode(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The content of chunks that landed."""
+        if self.decoding is None:
+            return chunks
+        decoded: AsyncIterator[bytes] = self.decoding(chunks).aiter_bytes()
+        return decoded
 
 
 def source_of(source: Any) -> Source:
@@ -67,18 +85,30 @@ def _httpx(response: Any) -> Source | None:
     content = _content(response)
     if content is not None:
         return Source(name, response, lambda: [content], lambda: _once(content), _done, _adone)
-    # Without a coding, the raw bytes are the content, and cost half of what iter_bytes does.
-    coded = response.headers.get("content-encoding", "identity").strip().lower() != "identity"
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
     is_sync = hasattr(response.stream, "__iter__")
     is_async = hasattr(response.stream, "__aiter__")
     return Source(
         name,
         response,
-        (response.iter_bytes if coded else response.iter_raw) if is_sync else None,
-        (response.aiter_bytes if coded else response.aiter_raw) if is_async else None,
+        response.iter_raw if is_sync else None,
+        response.aiter_raw if is_async else None,
         response.close if is_sync else None,
         response.aclose if is_async else None,
+        # Raw bytes cost half of what iter_bytes does; without a coding they are the content.
+        None if coding == "identity" else partial(_decoding, response, coding),
     )
+
+
+def _decoding(response: Any, coding: str, chunks: Any) -> Any:
+    headers = {"content-encoding": coding}
+    return type(response)(200, headers=headers, content=chunks, request=_request_of(response))
+
+
+def _request_of(response: Any) -> Any:
+    with suppress(RuntimeError):
+        return response.request
+    return None
 
 
 def _content(response: Any) -> bytes | None:

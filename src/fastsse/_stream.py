@@ -66,8 +66,8 @@ def iter_events(
 
     On asyncio and trio the three are exact. With `for`, `idle_timeout` is exact over httpx and
     httpx2, whose read timeout it becomes; the other two are exact over HTTP/1.1, where they shut
-    the socket down, and over HTTP/2, where they shorten the read timeout; elsewhere all three are
-    judged between chunks.
+    the socket down. Over HTTP/2 all three shorten the read timeout, which the bytes of other
+    streams on the same connection hold up. Elsewhere they are judged between chunks.
 
     Args:
         source: an httpx or httpx2 response, sync or async, streamed or read already; or an
@@ -166,7 +166,10 @@ class EventStream:
 
     @property
     def last_event_id(self) -> str:
-        """The last event ID as of the event last yielded: where to resume a broken connection.
+        """The last event ID of what was yielded: where to resume a broken connection.
+
+        While events of a chunk wait, that of the event last yielded; when none waits, that of
+        the stream, which a later block without data may have moved on.
 
         Source: WHATWG HTML 9.2.4.
         """
@@ -197,7 +200,7 @@ class EventStream:
             yield event
         if self._is_over():
             return
-        chunks = self._chunks or self._source.iterate()
+        chunks = self._source.iterate() if self._chunks is None else self._chunks
         try:
             if self._chunks is None:
                 self._chunks = chunks = self._begin(chunks)
@@ -225,7 +228,7 @@ class EventStream:
             yield event
         if self._is_over():
             return
-        chunks = self._chunks or self._source.aiterate()
+        chunks = self._source.aiterate() if self._chunks is None else self._chunks
         try:
             if self._chunks is None:
                 self._chunks = chunks = await self._abegin(chunks)
@@ -281,6 +284,8 @@ class EventStream:
         if close is None:
             raise TypeError(f"{self._source.name} is asynchronous: expected aclose(), got close()")
         self._closed = True
+        # Dropped with its guard, whose timer would wait for its time.
+        self._chunks = None
         close()
 
     async def aclose(self) -> None:
@@ -293,21 +298,26 @@ class EventStream:
         if aclose is None:
             raise TypeError(f"{self._source.name} is synchronous: expected close(), got aclose()")
         self._closed = True
+        self._chunks = None
         await aclose()
 
     def _begin(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         self._started_ns = perf_counter_ns()
         if self._check_response and not is_event_stream(self.response):
-            body = start_of(on_socket(chunks, self._body_deadlines(), self.response))
-            raise response_error(self.response, body)
-        return on_socket(chunks, self._deadlines, self.response) if self._deadlines else chunks
+            guarded = on_socket(chunks, self._body_deadlines(), self.response)
+            raise response_error(self.response, start_of(self._source.decode(guarded)))
+        if self._deadlines:
+            chunks = on_socket(chunks, self._deadlines, self.response)
+        return self._source.decode(chunks)
 
     async def _abegin(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         self._started_ns = perf_counter_ns()
         if self._check_response and not is_event_stream(self.response):
-            body = await astart_of(on_event_loop(chunks, self._body_deadlines(), self.response))
-            raise response_error(self.response, body)
-        return on_event_loop(chunks, self._deadlines, self.response) if self._deadlines else chunks
+            guarded = on_event_loop(chunks, self._body_deadlines(), self.response)
+            raise response_error(self.response, await astart_of(self._source.adecode(guarded)))
+        if self._deadlines:
+            chunks = on_event_loop(chunks, self._deadlines, self.response)
+        return self._source.adecode(chunks)
 
     def _body_deadlines(self) -> Deadlines:
         return Deadlines(None, None, min(BODY_SECONDS, self._deadlines.total))
