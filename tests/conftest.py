@@ -9,7 +9,9 @@ from types import ModuleType
 
 import pytest
 
-CLIENT_MODULES = ["brotli", "httpx", "httpx2", "hypercorn", "trio", "uvicorn", "zstandard"]
+CLIENT_MODULES = [
+    "brotli", "httpx", "httpx2", "hypercorn", "trio", "trustme", "uvicorn", "zstandard",
+]  # fmt: skip
 BEYOND_CORE = {"test_cli.py", "test_clients.py", "test_deadlines.py", "test_source.py"}
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"

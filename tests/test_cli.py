@@ -156,8 +156,13 @@ class TestTail:
         assert b"events: 3, chunks:" in err
         assert b"Traceback" not in err
 
+    @pytest.mark.parametrize("colour", ["", "1"], ids=["plain", "colour"])
     @pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
-    def test_a_closed_pipe_ends_quietly(self, url: str, flags: list[str]) -> None:
+    def test_a_closed_pipe_ends_quietly(
+        self, url: str, flags: list[str], colour: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # With it rich takes a pipe for a terminal, and would end the process in its own way.
+        monkeypatch.setenv("FORCE_COLOR", colour)
         with start("tail", *flags, f"{url}/trickle?delay=0.01") as process:
             assert process.stdout
             assert process.stderr

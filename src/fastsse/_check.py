@@ -14,7 +14,7 @@ BODY_SECONDS = 5.0
 def is_event_stream(response: Any) -> bool:
     """Whether the status is 2xx and the essence of the content type is text/event-stream.
 
-    Source: WHATWG HTML 9.2.3, which wants 200 alone; servers of models answer with 201 too.
+    Source: WHATWG HTML 9.2.3, which takes 200 alone; here any 2xx will do.
     """
     content_type = response.headers.get("content-type", "")
     essence = content_type.partition(";")[0].strip().lower()
