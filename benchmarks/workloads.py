@@ -1,6 +1,10 @@
 """What is measured: streams named by the branch of the parser that they exercise."""
 
+import os
+from pathlib import Path
 from typing import NamedTuple
+
+from fastsse import _parser_py
 
 EVENTS = 2000
 
@@ -15,49 +19,96 @@ ANTHROPIC = (
 )
 CHINESE = '{"choices":[{"index":0,"delta":{"content":"你好，世界。今天天气怎么样？🌤️"}}]}'
 
+CHUNK_SIZES = {"1 event": None, "64 KiB": 64 * 1024}
+SMALL_CHUNK_SIZES = {"16 bytes": 16, "1 byte": 1}
 
-class Workload(NamedTuple):
-    """The block of one event, what a parser should make of it, and how often it is repeated."""
 
-    name: str
-    block: bytes
+class Fields(NamedTuple):
+    """What a parser should make of an event."""
+
     event: str
     data: str
     id: str = ""
     retry: int | None = None
-    count: int = EVENTS
 
 
-def message(name: str, block: str, data: str, **fields: int) -> Workload:
-    return Workload(name, block.encode(), "message", data, **fields)
+class Workload(NamedTuple):
+    """Streams, each as the blocks of its events, and all events that should come of them."""
+
+    name: str
+    streams: list[list[bytes]]
+    events: list[Fields]
+
+    def chunks(self, size: int | None) -> list[list[bytes]]:
+        """The streams in chunks of that size, or in one chunk per event."""
+        if size is None:
+            return self.streams
+        return [
+            [stream[at : at + size] for at in range(0, len(stream), size)]
+            for stream in map(b"".join, self.streams)
+        ]
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(len(block) for blocks in self.streams for block in blocks)
+
+
+def repeated(
+    name: str, block: str, data: str, event: str = "message", *, count: int = EVENTS, **more: object
+) -> Workload:
+    fields = Fields(event, data, **more)  # type: ignore[arg-type]
+    return Workload(name, [[block.encode()] * count], [fields] * count)
 
 
 WORKLOADS = (
-    message("one data line", f"data: {OPENAI}\n\n", OPENAI),
-    Workload(
-        "event and data",
-        f"event: content_block_delta\ndata: {ANTHROPIC}\n\n".encode(),
-        "content_block_delta",
+    repeated("one data line (OpenAI)", f"data: {OPENAI}\n\n", OPENAI),
+    repeated(
+        "event and data (Anthropic)",
+        f"event: content_block_delta\ndata: {ANTHROPIC}\n\n",
         ANTHROPIC,
+        "content_block_delta",
     ),
-    message("tiny data", "data: x\n\n", "x"),
-    Workload(
-        "every field", b'id: 4711\nevent: delta\nretry: 3000\ndata: {"x": 1}\n\n',
-        "delta", '{"x": 1}', "4711", 3000,
+    repeated("tiny data", "data: x\n\n", "x"),
+    repeated(
+        "every field",
+        'id: 4711\nevent: delta\nretry: 3000\ndata: {"x": 1}\n\n',
+        '{"x": 1}',
+        "delta",
+        id="4711",
+        retry=3000,
     ),
-    message("several data lines", "data: one\ndata: two\ndata: three\n\n", "one\ntwo\nthree"),
-    message("comments", ": keep-alive\n\n: keep-alive\n\ndata: x\n\n", "x"),
-    message("not ASCII", f"data: {CHINESE}\n\n", CHINESE),
-    message("CRLF", f"data: {OPENAI}\r\n\r\n", OPENAI),
-    message("1 MiB of data", f"data: {'x' * 1048576}\n\n", "x" * 1048576, count=8),
-)  # fmt: skip
-
-CHUNK_SIZES = {"1 event": None, "64 KiB": 64 * 1024}
+    repeated("several data lines", "data: one\ndata: two\ndata: three\n\n", "one\ntwo\nthree"),
+    repeated("comments", ": keep-alive\n\n: keep-alive\n\ndata: x\n\n", "x"),
+    repeated("not ASCII (Chinese, emoji)", f"data: {CHINESE}\n\n", CHINESE),
+    repeated("CRLF", f"data: {OPENAI}\r\n\r\n", OPENAI),
+    repeated("1 MiB of data", f"data: {'x' * 2**20}\n\n", "x" * 2**20, count=8),
+)
 
 
-def chunks(workload: Workload, size: int | None) -> list[bytes]:
-    """The stream of a workload in chunks of that size, or in one chunk per event."""
-    if size is None:
-        return [workload.block] * workload.count
-    stream = workload.block * workload.count
-    return [stream[at : at + size] for at in range(0, len(stream), size)]
+def recorded() -> Workload | None:
+    """The streams recorded in the folder that FASTSSE_STREAMS names, one after another.
+
+    Their blocks and events are those of the pure twin, which the tests hold against the standard.
+    """
+    folder = os.environ.get("FASTSSE_STREAMS")
+    files = sorted(Path(folder).rglob("*.sse")) if folder else []
+    if not files:
+        return None
+    streams, events = [], []
+    for file in files:
+        parser, blocks, begun = _parser_py.Parser(), [], b""
+        for line in file.read_bytes().splitlines(keepends=True):
+            begun += line
+            for event in parser.feed(line):
+                events.append(Fields(event.event, event.data, event.id, event.retry))
+                blocks.append(begun)
+                begun = b""
+        streams.append([*blocks, begun] if begun else blocks)
+    return Workload("recorded streams", streams, events)
+
+
+def workloads() -> list[Workload]:
+    """All that can be measured here."""
+    found = recorded()
+    return [*WORKLOADS, *([found] if found else [])]

@@ -1,0 +1,155 @@
+"""Every parser in use beside the twins: bytes in, events out, `.data` read, in one run.
+
+    python -m pip install -e ".[bench]" && python benchmarks/bench_peers.py
+
+All take turns in each round; a figure is the median of the rounds in CPU time per event, a ratio
+the median of the rounds' own ratios. Name a folder of recorded streams in FASTSSE_STREAMS to have
+them measured too.
+"""
+
+import json
+import platform
+from collections.abc import Iterable
+from datetime import date
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+from paired import turns
+from peers import PEERS, HttpxSse, Peer
+from rich.console import Console
+from rich.table import Table
+from workloads import CHUNK_SIZES, SMALL_CHUNK_SIZES, Workload, workloads
+
+BAR = 40
+console = Console()
+
+
+class Row:
+    """One workload in one chunking: nanoseconds per event of each peer, round by round."""
+
+    def __init__(self, workload: Workload, chunking: str, size: int | None) -> None:
+        self.workload = workload
+        self.chunking = chunking
+        self.streams = workload.chunks(size)
+        self.rounds: dict[str, list[float]] = {}
+        self.wrong: list[str] = []
+
+    def measure(self, peers: list[Peer], rounds: int) -> None:
+        expected = [event.data for event in self.workload.events]
+        for peer in peers:
+            found = [event.data for chunks in self.streams for event in peer.events(chunks)]
+            if found != expected:
+                self.wrong.append(peer.name)
+        costs = islice(turns([partial(peer.read, self.streams) for peer in peers]), 1, rounds + 1)
+        for peer, taken in zip(peers, zip(*costs, strict=True), strict=True):
+            self.rounds[peer.name] = [ns / len(expected) for ns in taken]
+
+    def ns(self, name: str) -> float:
+        return median(self.rounds[name])
+
+    def ratio(self, name: str) -> float:
+        """How many times faster than httpx-sse."""
+        pairs = zip(self.rounds[HttpxSse.name], self.rounds[name], strict=True)
+        return median(theirs / ours for theirs, ours in pairs)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "workload": self.workload.name,
+            "chunks": self.chunking,
+            "bytes_per_event": round(self.workload.size / len(self.workload.events)),
+            "ns_per_event": {name: round(self.ns(name), 1) for name in self.rounds},
+            "ratio_to_httpx_sse": {name: round(self.ratio(name), 2) for name in self.rounds},
+            "wrong": self.wrong,
+        }
+
+
+def installed() -> list[Peer]:
+    """The peers that are here; what is missing is left out aloud."""
+    peers = []
+    for kind in PEERS:
+        try:
+            peers.append(kind())
+        except ImportError as error:
+            console.print(f"left out: {kind.name}, {error}")
+    return peers
+
+
+def machine() -> dict[str, str]:
+    """What a figure depends on, besides the code."""
+    names = [line for line in _cpuinfo() if line.startswith("model name")]
+    return {
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "cpu": names[0].partition(": ")[2] if names else platform.processor(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "date": date.today().isoformat(),
+    }
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def table(rows: Iterable[Row], peers: list[Peer]) -> Table:
+    drawn = Table("workload", "chunks", *(peer.name for peer in peers))
+    drawn.title = "ns per event (times faster than httpx-sse)"
+    for column in drawn.columns[2:]:
+        column.justify = "right"
+    for row in rows:
+        cells = [
+            f"{row.ns(peer.name):,.0f} ({row.ratio(peer.name):.1f}x)"
+            + (" ≠" if peer.name in row.wrong else "")
+            for peer in peers
+        ]
+        drawn.add_row(row.workload.name, row.chunking, *cells)
+    return drawn
+
+
+def chart(row: Row) -> Table:
+    """A bar for each peer: how many times faster than httpx-sse."""
+    drawn = Table("", "", "", box=None, show_header=False)
+    drawn.title = f"{row.workload.name}, {row.chunking}: times faster than httpx-sse"
+    longest = max(map(row.ratio, row.rounds))
+    for name in sorted(row.rounds, key=row.ratio, reverse=True):
+        bar = "█" * max(1, round(BAR * row.ratio(name) / longest))
+        drawn.add_row(name, bar, f"{row.ratio(name):.1f}")
+    return drawn
+
+
+def main(
+    rounds: Annotated[int, typer.Option(help="How often all take their turns.")] = 21,
+    only: Annotated[str, typer.Option(help="Workloads whose name has this in it.")] = "",
+    peers: Annotated[str, typer.Option(help="Peers whose name has one of these words.")] = "",
+    small: Annotated[bool, typer.Option(help="Chunks of 16 bytes and of 1 byte too.")] = False,
+    output: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
+) -> None:
+    """Measure the parsers beside each other."""
+    words = [*peers.split(","), HttpxSse.name] if peers else [""]
+    here = [peer for peer in installed() if any(word in peer.name for word in words)]
+    sizes = CHUNK_SIZES | SMALL_CHUNK_SIZES if small else CHUNK_SIZES
+    rows = []
+    for workload in workloads():
+        if only in workload.name:
+            for chunking, size in sizes.items():
+                row = Row(workload, chunking, size)
+                row.measure(here, rounds)
+                rows.append(row)
+                console.print(f"{workload.name}, {chunking}: {row.ratio(here[0].name):.1f}x")
+    console.print(table(rows, here))
+    if any(row.wrong for row in rows):
+        console.print("≠ gives other events than the standard")
+    console.print(chart(rows[0]))
+    versions = {peer.name: peer.version for peer in here}
+    console.print(*(f"{name} {value}" for name, value in (versions | machine()).items()), sep=", ")
+    if output is not None:
+        figures = {"machine": machine(), "versions": versions}
+        figures["rows"] = [row.as_json() for row in rows]
+        output.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)
