@@ -72,8 +72,10 @@ def test_a_subclass_is_taken_as_its_plain_value(twin: Any) -> None:
 
 
 def test_wrong_values(twin: Any) -> None:
-    with pytest.raises(ValueError, match="retry: expected 0 or more ms, or None, got -1"):
-        twin.ServerSentEvent(retry=-1)
+    assert twin.ServerSentEvent(retry=2**63 - 1).retry == 2**63 - 1
+    for retry in (-1, 2**63, 2**64):
+        with pytest.raises(ValueError, match=f"retry: expected 0 to {2**63 - 1} ms.* got {retry}"):
+            twin.ServerSentEvent(retry=retry)
     with pytest.raises(ValueError, match="surrogates not allowed"):
         twin.ServerSentEvent(data="\ud800")
 

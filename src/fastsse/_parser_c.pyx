@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
-# cython: binding=True, freethreading_compatible=True
+# cython: binding=False, freethreading_compatible=True
 # cython: embedsignature=True, embedsignature.format=clinic
 """The compiled twin: the hot path, over the bytes of the caller's buffer.
 
@@ -19,11 +19,13 @@ from cpython.bytes cimport (
     PyBytes_FromStringAndSize,
     PyBytes_GET_SIZE,
 )
-from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.object cimport PyTypeObject
-from cpython.unicode cimport PyUnicode_AsASCIIString, PyUnicode_CheckExact, PyUnicode_DecodeUTF8
-from libc.stdint cimport uint64_t
+from cpython.ref cimport Py_CLEAR, PyObject
+from cpython.unicode cimport PyUnicode_AsASCIIString, PyUnicode_CheckExact
+from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
+
+from ._utf8 cimport decoded, is_ascii
 
 from ._errors import EventTooLarge
 from ._twins import (
@@ -43,7 +45,12 @@ from ._twins import MAX_RETRY as PY_MAX_RETRY
 
 cdef extern from "Python.h":
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
+    PyObject* new_room "PyUnicode_New"(Py_ssize_t size, Py_UCS4 maxchar) except NULL
+    int PyUnicode_Resize(PyObject** text, Py_ssize_t size) except -1
     void* PyUnicode_DATA(object text)
+    Py_ssize_t PyUnicode_GET_LENGTH(object text)
+    bint PyUnicode_IS_ASCII(object text)
+    str PyUnicode_FromOrdinal(int ordinal)
 
 cdef enum Field:
     NONE, NAME, DATA, EVENT, ID, RETRY, UNKNOWN
@@ -51,14 +58,22 @@ cdef enum Field:
 cdef enum Storage:
     NOWHERE, BORROWED, OWNED
 
+cdef enum State:
+    # In a call, or left so by one that an exception cut short: its borrowed bytes are gone.
+    IDLE, BUSY, TOO_LARGE
+
 cdef enum:
+    NO_RETRY = -1
     BOM_SIZE = 3
     LONGEST_NAME = 5
+    LEAST_CAPACITY = 64
     # What a parser keeps of its buffers between events.
     KEPT_CAPACITY = 64 * 1024
+    KEPT_NAME = 64
 
 cdef const char* BOM = b"\xef\xbb\xbf"
 cdef uint64_t MAX_RETRY = PY_MAX_RETRY
+cdef Py_ssize_t DEFAULT_LIMIT = DEFAULT_MAX_EVENT_SIZE
 
 
 # ------------------------------------------------------------------ bytes, borrowed and owned
@@ -73,29 +88,42 @@ cdef struct Bytes:
     char* at
     Py_ssize_t size
     Py_ssize_t capacity
+    # Where they are: in the shape of an ASCII str, so that many become the text that they say.
+    PyObject* room
+    Py_ssize_t size_before
 
 
-cdef int append(Bytes* self, const char* at, Py_ssize_t size) except -1:
-    cdef Py_ssize_t needed = self.size + size
-    cdef Py_ssize_t capacity
-    cdef char* moved
-    if size == 0:
-        return 0
-    if needed > self.capacity:
-        # Growth by a half keeps the work linear and the storage under twice what is stored.
-        capacity = max(needed, self.capacity + self.capacity // 2, 64)
-        moved = <char*>PyMem_Realloc(self.at, capacity)
-        if moved is NULL:
-            raise MemoryError
-        self.at = moved
-        self.capacity = capacity
-    memcpy(self.at + self.size, at, size)
-    self.size = needed
+cdef inline int append(Bytes* self, const char* at, Py_ssize_t size) except -1:
+    if self.size + size > self.capacity:
+        grow(self, self.size + size)
+    # Nothing may be nowhere, which memcpy does not take.
+    if size > 0:
+        memcpy(self.at + self.size, at, size)
+        self.size += size
+    return 0
+
+
+cdef int grow(Bytes* self, Py_ssize_t needed) except -1:
+    # By a half at least, which keeps the work linear. A large event gets room for as much as the
+    # last one had, within three times what is stored, since events are alike.
+    cdef Py_ssize_t capacity = max(needed, self.capacity + self.capacity // 2, LEAST_CAPACITY)
+    if needed > KEPT_CAPACITY:
+        capacity = max(capacity, min(self.size_before, 3 * needed))
+    return resize(self, capacity)
+
+
+cdef int resize(Bytes* self, Py_ssize_t capacity) except -1:
+    if self.room is NULL:
+        self.room = new_room(capacity, 127)
+    else:
+        PyUnicode_Resize(&self.room, capacity)
+    self.at = <char*>PyUnicode_DATA(<object>self.room)
+    self.capacity = capacity
     return 0
 
 
 cdef inline void release(Bytes* self) noexcept:
-    PyMem_Free(self.at)
+    Py_CLEAR(self.room)
     self.at = NULL
     self.size = self.capacity = 0
 
@@ -109,29 +137,43 @@ cdef inline void clear(Bytes* self) noexcept:
 # ------------------------------------------------------------------ values
 
 
-cdef inline bint is_ascii(const char* at, Py_ssize_t size) noexcept nogil:
-    cdef unsigned char seen = 0
-    cdef Py_ssize_t i
-    for i in range(size):
-        seen |= <unsigned char>at[i]
-    return seen < 0x80
-
-
-cdef inline object stored(const char* at, Py_ssize_t size):
-    # ASCII becomes the str that it will be at once; the rest waits as bytes for its reader.
+cdef inline str ascii_text(const char* at, Py_ssize_t size):
     cdef str text
-    if not is_ascii(at, size):
-        return PyBytes_FromStringAndSize(at, size)
-    if size == 0:
-        return ""
+    if size <= 1:
+        # Python has them already.
+        return PyUnicode_FromOrdinal(at[0]) if size else ""
     text = PyUnicode_New(size, 127)
     memcpy(PyUnicode_DATA(text), at, size)
     return text
 
 
+cdef inline object stored(const char* at, Py_ssize_t size):
+    # ASCII becomes the str that it will be at once; the rest waits as bytes for its reader.
+    if is_ascii(at, size):
+        return ascii_text(at, size)
+    return PyBytes_FromStringAndSize(at, size)
+
+
+cdef inline bint is_same(object value, const char* at, Py_ssize_t size) noexcept:
+    return (
+        PyUnicode_CheckExact(value)
+        and PyUnicode_GET_LENGTH(value) == size
+        and PyUnicode_IS_ASCII(value)
+        and memcmp(PyUnicode_DATA(value), at, size) == 0
+    )
+
+
+cdef inline bint is_short_ascii(object value) noexcept:
+    return PyUnicode_CheckExact(value) and PyUnicode_GET_LENGTH(value) <= KEPT_NAME
+
+
+cdef inline object boxed(int64_t retry):
+    return None if retry < 0 else retry
+
+
 cdef inline str text_of(object value):
     if PyBytes_CheckExact(value):
-        return PyUnicode_DecodeUTF8(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value), "replace")
+        return decoded(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
     return <str>value
 
 
@@ -143,16 +185,28 @@ cdef inline Py_ssize_t name_size_of(const char* line, Py_ssize_t size) noexcept 
     return i
 
 
-cdef inline Field field_of(const char* name, Py_ssize_t size) noexcept nogil:
-    if size == 4 and memcmp(name, b"data", 4) == 0:
+cdef inline bint is_called(
+    const char* line, Py_ssize_t size, const char* name, Py_ssize_t name_size
+) noexcept nogil:
+    if size < name_size or memcmp(line, name, name_size) != 0:
+        return False
+    return size == name_size or line[name_size] == c":"
+
+
+cdef inline Field field_of(const char* line, Py_ssize_t size) noexcept nogil:
+    if is_called(line, size, b"data", 4):
         return DATA
-    if size == 5 and memcmp(name, b"event", 5) == 0:
+    if is_called(line, size, b"event", 5):
         return EVENT
-    if size == 2 and memcmp(name, b"id", 2) == 0:
+    if is_called(line, size, b"id", 2):
         return ID
-    if size == 5 and memcmp(name, b"retry", 5) == 0:
+    if is_called(line, size, b"retry", 5):
         return RETRY
     return UNKNOWN
+
+
+cdef inline Py_ssize_t name_size(Field field) noexcept nogil:
+    return 2 if field == ID else 4 if field == DATA else 5
 
 
 cdef struct Number:
@@ -196,7 +250,8 @@ One event of a stream: immutable, compared and hashed by event, data, id and ret
 
     Raises:
         TypeError: an argument is of the wrong type, or both data and data_bytes are given.
-        ValueError: retry is negative, or data has a surrogate, which UTF-8 cannot say.
+        ValueError: retry is negative or over 2**63 - 1, or data has a surrogate, which UTF-8
+            cannot say.
 
     Source: WHATWG HTML 9.2.6, "dispatch the event".
     """
@@ -204,55 +259,59 @@ One event of a stream: immutable, compared and hashed by event, data, id and ret
     __module__ = "fastsse"
     __match_args__ = MATCH_ARGS
 
+    # None where the stream named none.
     cdef str _event
-    # The text once it is known, the bytes unless they are ASCII: at least one is there.
+    # The text once it is known, the bytes unless they are ASCII.
     cdef str _data
     cdef bytes _data_bytes
+    # None for "".
     cdef str _id
-    cdef object _retry
+    cdef int64_t _retry
 
-    def __cinit__(self, *, event="message", data=None, id="", retry=None, data_bytes=None):
-        # Without arguments no call is made: so the parser makes its events, and fills them then.
+    def __cinit__(self):
+        self._retry = NO_RETRY
+
+    def __init__(self, *, event="message", data=None, id="", retry=None, data_bytes=None):
+        if self._data is not None or self._data_bytes is not None:
+            # Made already, by an earlier call or by the parser, and so not to change any more.
+            return
         if data is not None:
             if data_bytes is not None:
                 raise TypeError("expected data or data_bytes, got both")
             data_bytes = expect("data", data, str).encode()
-        if data_bytes is None:
-            self._data = ""
-        else:
-            self._data_bytes = expect("data_bytes", data_bytes, bytes)
-        self._event = event if PyUnicode_CheckExact(event) else expect("event", event, str)
-        self._id = id if PyUnicode_CheckExact(id) else expect("id", id, str)
-        self._retry = None if retry is None else expect_retry(retry)
+        self._event = expect("event", event, str)
+        self._id = expect("id", id, str)
+        self._retry = NO_RETRY if retry is None else expect_retry(retry)
+        self._data_bytes = b"" if data_bytes is None else expect("data_bytes", data_bytes, bytes)
 
     @property
     def event(self):
         """The event type; "message" where the stream named none."""
-        return self._event
+        return "message" if self._event is None else self._event
 
     @property
     @cython.critical_section
     def data(self):
         """The data lines joined by "\\n", decoded as UTF-8, with U+FFFD for what is not."""
         if self._data is None:
-            self._data = text_of(self._data_bytes)
+            self._data = "" if self._data_bytes is None else text_of(self._data_bytes)
         return self._data
 
     @property
     def id(self):
         """The last event ID of the stream when the event was dispatched."""
-        return self._id
+        return "" if self._id is None else self._id
 
     @property
     def retry(self):
         """The reconnection time in ms, if the event's own block set one."""
-        return self._retry
+        return boxed(self._retry)
 
     @property
     def data_bytes(self):
         """The data lines joined by b"\\n", as they came."""
         if self._data_bytes is None:
-            return PyUnicode_AsASCIIString(self._data)
+            return PyUnicode_AsASCIIString(self.data)
         return self._data_bytes
 
     def json(self, loads=None):
@@ -304,11 +363,11 @@ The incremental parser of one stream: bytes in, events out.
     __module__ = "fastsse"
 
     cdef str _last_event_id
-    cdef object _retry
+    cdef int64_t _retry
     cdef Py_ssize_t _limit
-    cdef bint _too_large
-    # In a call, or left so by one that an exception cut short: its borrowed bytes are gone.
-    cdef bint _busy
+    cdef State _state
+    # Those that the running call completed, None before the first.
+    cdef list _events
     # How many bytes of a BOM the stream has begun with; BOM_SIZE once that is settled.
     cdef int _head
     cdef bint _after_cr
@@ -323,14 +382,22 @@ The incremental parser of one stream: bytes in, events out.
     cdef Storage _stored
     cdef Span _line_of_data
     cdef Bytes _data
+    cdef bint _is_named
+    # The last event type that was named, since many events have the same.
     cdef object _event
     cdef object _id
-    cdef object _block_retry
+    cdef int64_t _block_retry
     cdef Py_ssize_t _size
 
     def __cinit__(self, *, last_event_id="", max_event_size=DEFAULT_MAX_EVENT_SIZE):
-        self._last_event_id = expect("last_event_id", last_event_id, str)
-        self._limit = expect_limit(max_event_size)
+        if not PyUnicode_CheckExact(last_event_id):
+            last_event_id = expect("last_event_id", last_event_id, str)
+        self._last_event_id = last_event_id
+        if max_event_size is DEFAULT_MAX_EVENT_SIZE:
+            self._limit = DEFAULT_LIMIT
+        else:
+            self._limit = expect_limit(max_event_size)
+        self._retry = self._block_retry = NO_RETRY
 
     def __dealloc__(self):
         release(&self._value)
@@ -346,7 +413,7 @@ The incremental parser of one stream: bytes in, events out.
     @cython.critical_section
     def retry(self):
         """The reconnection time in ms that the stream set last, None before."""
-        return self._retry
+        return boxed(self._retry)
 
     @property
     @cython.critical_section
@@ -356,7 +423,7 @@ The incremental parser of one stream: bytes in, events out.
         return self._stored != NOWHERE or self._open_field() == DATA
 
     @cython.critical_section
-    def feed(self, chunk):
+    def feed(self, chunk, /):
         """Take the next bytes of the stream.
 
         Args:
@@ -395,39 +462,43 @@ The incremental parser of one stream: bytes in, events out.
         Raises:
             EventTooLarge, RuntimeError: as for `feed`.
         """
-        cdef list events = []
         self._begin_call()
         if self._field != NONE:
             self._end_line()
-        self._dispatch(events)
+        self._dispatch()
         self._head = BOM_SIZE
         self._after_cr = False
-        self._busy = False
-        return events
+        return self._end_call()
 
     def __reduce__(self):
         raise TypeError("cannot pickle or copy a Parser")
 
-    cdef list _feed(self, const char* at, Py_ssize_t size):
-        cdef list events = []
+    cdef inline list _feed(self, const char* at, Py_ssize_t size):
         self._begin_call()
-        try:
-            self._split(at, at + size, events)
-        except EventTooLarge as error:
-            raise EventTooLarge(error.limit, error.size, events) from None
+        self._split(at, at + size)
         self._own_data()
-        self._busy = False
-        return events
+        return self._end_call()
 
     cdef inline int _begin_call(self) except -1:
-        if self._too_large:
-            raise EventTooLarge(self._limit, self._limit + 1)
-        if self._busy:
-            raise not_usable()
-        self._busy = True
+        if self._state != IDLE:
+            self._refuse()
+        self._state = BUSY
         return 0
 
-    cdef int _split(self, const char* at, const char* end, list events) except -1:
+    cdef int _refuse(self) except -1:
+        if self._state == TOO_LARGE:
+            raise EventTooLarge(self._limit, self._limit + 1)
+        raise not_usable()
+
+    cdef inline list _end_call(self):
+        cdef list events = self._events
+        self._state = IDLE
+        if events is None:
+            return []
+        self._events = None
+        return events
+
+    cdef inline int _split(self, const char* at, const char* end) except -1:
         cdef const char* cr
         cdef const char* stop
         while self._head < BOM_SIZE and at < end:
@@ -442,18 +513,16 @@ The incremental parser of one stream: bytes in, events out.
             # [cr-lf]
             at += at[0] == c"\n"
             self._after_cr = False
-        cr = next_cr(at, end)
+        cr = find(c"\r", at, end)
         while at < end:
-            stop = <const char*>memchr(at, c"\n", cr - at)
-            if stop is NULL:
-                stop = cr
+            stop = at if at[0] == c"\n" else find(c"\n", at, cr)
             if self._field != NONE or stop == end:
                 self._extend_line(at, stop - at)
                 if stop == end:
                     break
                 self._end_line()
             elif stop == at:
-                self._dispatch(events)
+                self._dispatch()
             else:
                 self._line(at, stop - at)
             at = stop + 1
@@ -462,42 +531,41 @@ The incremental parser of one stream: bytes in, events out.
                     self._after_cr = True
                 elif at[0] == c"\n":
                     at += 1
-                cr = next_cr(at, end)
+                cr = find(c"\r", at, end)
         return 0
 
-    cdef int _line(self, const char* at, Py_ssize_t size) except -1:
+    cdef inline int _line(self, const char* at, Py_ssize_t size) except -1:
         # [comment]
-        cdef Py_ssize_t name_size = name_size_of(at, size)
-        cdef Field field = field_of(at, name_size)
+        cdef Field field = field_of(at, size)
         cdef const char* end = at + size
         if field != UNKNOWN:
-            at += name_size
+            at += name_size(field)
             at += at < end
             at += at < end and at[0] == c" "
-            self._take(field, at, end - at, end - at)
+            self._take(field, at, end - at, BORROWED)
         return 0
 
     cdef Field _open_field(self) noexcept:
         return field_of(self._name, self._name_size) if self._field == NAME else self._field
 
     cdef int _extend_line(self, const char* at, Py_ssize_t size) except -1:
-        cdef Py_ssize_t name_size
+        cdef Py_ssize_t more
         if self._field == NONE:
             self._field = NAME
             self._name_size = 0
         if self._field == NAME:
-            name_size = name_size_of(at, size)
-            if self._name_size + name_size > LONGEST_NAME:
+            more = name_size_of(at, size)
+            if self._name_size + more > LONGEST_NAME:
                 self._field = UNKNOWN
                 return 0
-            memcpy(self._name + self._name_size, at, name_size)
-            self._name_size += name_size
-            if name_size == size:
+            memcpy(self._name + self._name_size, at, more)
+            self._name_size += more
+            if more == size:
                 return 0
             self._field = self._open_field()
             self._value_is_new = True
-            at += name_size + 1
-            size -= name_size + 1
+            at += more + 1
+            size -= more + 1
         if self._field == UNKNOWN or size == 0:
             return 0
         if self._value_is_new:
@@ -515,31 +583,40 @@ The incremental parser of one stream: bytes in, events out.
     cdef int _end_line(self) except -1:
         cdef Field field = self._open_field()
         self._field = NONE
-        self._take(field, self._value.at, self._value.size, 0)
+        self._take(field, self._value.at, self._value.size, OWNED)
         clear(&self._value)
         return 0
 
-    cdef int _take(
+    cdef inline int _take(
+        self, Field field, const char* at, Py_ssize_t size, Storage where
+    ) except -1:
+        # What was carried here was counted as it came.
+        cdef Py_ssize_t uncounted = size if where == BORROWED else 0
+        if field != DATA:
+            return self._take_more(field, at, size, uncounted)
+        # [data]
+        self._count(uncounted + 1)
+        if self._stored != NOWHERE:
+            self._own_data()
+            append(&self._data, b"\n", 1)
+            append(&self._data, at, size)
+        elif where == BORROWED:
+            self._line_of_data = Span(at, size)
+            self._stored = BORROWED
+        else:
+            self._data, self._value = self._value, self._data
+            self._stored = OWNED
+        return 0
+
+    cdef int _take_more(
         self, Field field, const char* at, Py_ssize_t size, Py_ssize_t uncounted
     ) except -1:
-        if field == DATA:
-            # [data]
-            self._count(uncounted + 1)
-            if self._stored != NOWHERE:
-                self._own_data()
-                append(&self._data, b"\n", 1)
-                append(&self._data, at, size)
-            elif at == self._value.at:
-                self._data, self._value = self._value, self._data
-                self._stored = OWNED
-            else:
-                self._line_of_data.at = at
-                self._line_of_data.size = size
-                self._stored = BORROWED
-        elif field == EVENT:
+        if field == EVENT:
             # [event]
             self._count(uncounted)
-            self._event = stored(at, size)
+            self._is_named = size > 0
+            if self._is_named and not is_same(self._event, at, size):
+                self._event = stored(at, size)
         elif field == ID:
             # [id]
             self._count(uncounted)
@@ -562,47 +639,73 @@ The incremental parser of one stream: bytes in, events out.
     cdef inline int _count(self, Py_ssize_t size) except -1:
         # [limit]
         self._size += size
-        if self._size > self._limit:
-            self._too_large = True
-            release(&self._value)
-            release(&self._data)
-            self._stored = NOWHERE
-            self._field = NONE
-            raise EventTooLarge(self._limit, self._limit + 1)
-        return 0
+        return self._give_up() if self._size > self._limit else 0
 
-    cdef int _dispatch(self, list events) except -1:
+    cdef int _give_up(self) except -1:
+        release(&self._value)
+        release(&self._data)
+        self._stored = NOWHERE
+        self._field = NONE
+        events = self._end_call()
+        self._state = TOO_LARGE
+        raise EventTooLarge(self._limit, self._limit + 1, events)
+
+    cdef inline int _dispatch(self) except -1:
         # [dispatch]
-        cdef ServerSentEvent event
-        cdef object data
         if self._id is not None:
             self._last_event_id = text_of(self._id)
             self._id = None
         if self._stored != NOWHERE:
-            if self._stored == BORROWED:
-                data = stored(self._line_of_data.at, self._line_of_data.size)
-            else:
-                data = stored(self._data.at, self._data.size)
-                clear(&self._data)
+            self._append_event()
             self._stored = NOWHERE
-            event = ServerSentEvent.__new__(ServerSentEvent)
-            event._event = text_of(self._event) if self._event else "message"
-            if PyBytes_CheckExact(data):
-                event._data = None
-                event._data_bytes = data
-            else:
-                event._data = data
-            event._id = self._last_event_id
-            event._retry = self._block_retry
-            events.append(event)
-        self._event = self._block_retry = None
+        if self._is_named:
+            self._is_named = False
+            if not is_short_ascii(self._event):
+                self._event = None
+        self._block_retry = NO_RETRY
         self._size = 0
         return 0
 
+    cdef inline int _append_event(self) except -1:
+        cdef ServerSentEvent event = ServerSentEvent.__new__(ServerSentEvent)
+        cdef Span line = self._line_of_data
+        if self._stored == OWNED:
+            fill(event, &self._data)
+        elif is_ascii(line.at, line.size):
+            event._data = ascii_text(line.at, line.size)
+        else:
+            event._data_bytes = PyBytes_FromStringAndSize(line.at, line.size)
+        if self._is_named:
+            event._event = text_of(self._event)
+        event._id = self._last_event_id
+        event._retry = self._block_retry
+        if self._events is None:
+            # Room for one, since one event per chunk is what most streams are.
+            self._events = [event]
+        else:
+            self._events.append(event)
+        return 0
 
-cdef inline const char* next_cr(const char* at, const char* end) noexcept nogil:
-    cdef const char* cr = <const char*>memchr(at, c"\r", end - at)
-    return end if cr is NULL else cr
+
+cdef int fill(ServerSentEvent event, Bytes* data) except -1:
+    cdef bint is_large = data.size > KEPT_CAPACITY
+    data.size_before = data.size
+    if is_large:
+        resize(data, data.size)
+    if not is_ascii(data.at, data.size):
+        event._data_bytes = PyBytes_FromStringAndSize(data.at, data.size)
+    elif is_large:
+        event._data = <str>data.room
+        release(data)
+    else:
+        event._data = ascii_text(data.at, data.size)
+    clear(data)
+    return 0
+
+
+cdef inline const char* find(char byte, const char* at, const char* end) noexcept nogil:
+    cdef const char* found = <const char*>memchr(at, byte, end - at)
+    return end if found is NULL else found
 
 
 # A pickle names the public class, so that either twin loads what the other wrote.

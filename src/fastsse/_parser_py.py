@@ -57,7 +57,8 @@ class ServerSentEvent:
 
     Raises:
         TypeError: an argument is of the wrong type, or both data and data_bytes are given.
-        ValueError: retry is negative, or data has a surrogate, which UTF-8 cannot say.
+        ValueError: retry is negative or over 2**63 - 1, or data has a surrogate, which UTF-8
+            cannot say.
 
     Source: WHATWG HTML 9.2.6, "dispatch the event".
     """
@@ -255,7 +256,7 @@ class Parser:
         name = self._name if self._field is None else self._field
         return self._data is not None or name == b"data"
 
-    def feed(self, chunk: Buffer) -> list[ServerSentEvent]:
+    def feed(self, chunk: Buffer, /) -> list[ServerSentEvent]:
         """Take the next bytes of the stream.
 
         Args:

@@ -29,12 +29,12 @@ def expect(name: str, value: object, kind: type[T]) -> T:
 
 
 def expect_retry(retry: object) -> int | None:
-    """`retry` as a number of milliseconds, or None."""
+    """`retry` as a number of milliseconds that a stream could set, or None."""
     if retry is None:
         return None
     milliseconds = expect("retry", retry, int)
-    if milliseconds < 0:
-        raise ValueError(f"retry: expected 0 or more ms, or None, got {milliseconds}")
+    if not 0 <= milliseconds <= MAX_RETRY:
+        raise ValueError(f"retry: expected 0 to {MAX_RETRY} ms, or None, got {milliseconds}")
     return milliseconds
 
 
