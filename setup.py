@@ -14,6 +14,11 @@ BUILD = os.environ.get("FASTSSE_BUILD", "")
 if BUILD not in {"", "yes", "no"}:
     sys.exit(f"FASTSSE_BUILD: expected 'yes', 'no' or nothing, got {BUILD!r}")
 
-parser = Extension("fastsse._parser_c", ["src/fastsse/_parser_c.pyx"], depends=["src/fastsse/_utf8.pxd"], optional=BUILD != "yes")
+parser = Extension(
+    "fastsse._parser_c",
+    ["src/fastsse/_parser_c.pyx"],
+    depends=["src/fastsse/_utf8.pxd"],
+    optional=BUILD != "yes",
+)
 
 setup(ext_modules=[] if BUILD == "no" else [parser])

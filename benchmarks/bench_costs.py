@@ -17,12 +17,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from fastsse._parser_c import Parser, ServerSentEvent
 from paired import turns
 from rich.console import Console
 from rich.table import Table
 from workloads import CHINESE, CHUNK_SIZES, WORKLOADS, Workload, repeated
-
-from fastsse._parser_c import Parser, ServerSentEvent
 
 ROUNDS = 41
 FLOOR = Path(__file__).with_name("floor.pyx")
