@@ -1403,6 +1403,7 @@ LIMIT_CASES: tuple[LimitCase, ...] = (
     LimitCase("open-id-over", LIMIT_OPEN, b"id: abcd", 3, (), True),
     LimitCase("open-retry", LIMIT_OPEN, b"retry: " + b"9" * 5000, 0, (), False),
     LimitCase("open-unknown-field", LIMIT_OPEN, b"color: " + b"x" * 5000, 0, (), False),
+    LimitCase("open-longer-name", LIMIT_OPEN, b"events: " + b"x" * 5000, 0, (), False),
     LimitCase("open-event-over", LIMIT_OPEN, b"event: abcd", 3, (), True),
     LimitCase("open-comment", LIMIT_OPEN, b"data\n: " + b"x" * 5000, 1, (), False),
 )

@@ -36,12 +36,18 @@ if TYPE_CHECKING:
 __all__ = ["Parser", "ServerSentEvent"]
 
 BOM: Final = b"\xef\xbb\xbf"
-LINE_ENDS: Final = (b"\n", b"\r")
-NAMES: Final = frozenset({b"data", b"event", b"id", b"retry"})
+LF: Final = 10
+CR: Final = 13
+LINE_ENDS: Final = (LF, CR)
+COLON: Final = 58
+NUL: Final = 0
 LONGEST_NAME: Final = 5
-UNKNOWN: Final = b""
+RETRY_VALUE: Final = len(b"retry:")
 RETRY_DIGITS: Final = len(str(MAX_RETRY)) + 1
+# A value stands between ASCII bytes, so it decodes as it would with the whole stream.
+ERRORS: Final = "replace"
 WINDOW: Final = 64 * 1024
+new: Final = object.__new__
 
 
 @final
@@ -86,12 +92,13 @@ class ServerSentEvent:
             data_bytes = b"" if data is None else expect("data", data, str).encode()
         elif data is not None:
             raise TypeError("expected data or data_bytes, got both")
-        return _new_event(
-            expect("event", event, str),
-            expect("data_bytes", data_bytes, bytes),
-            expect("id", id, str),
-            expect_retry(retry),
-        )
+        self = new(cls)
+        self._event = expect("event", event, str)
+        self._data = None
+        self._data_bytes = expect("data_bytes", data_bytes, bytes)
+        self._id = expect("id", id, str)
+        self._retry = expect_retry(retry)
+        return self
 
     @property
     def event(self) -> str:
@@ -102,7 +109,7 @@ class ServerSentEvent:
     def data(self) -> str:
         """The data lines joined by "\\n", decoded as UTF-8, with U+FFFD for what is not."""
         if self._data is None:
-            self._data = _text(self._data_bytes)
+            self._data = self._data_bytes.decode("utf-8", ERRORS)
         return self._data
 
     @property
@@ -148,24 +155,9 @@ class ServerSentEvent:
         raise TypeError("type 'fastsse.ServerSentEvent' is not an acceptable base type")
 
 
-def _new_event(event: str, data: bytes, id: str, retry: int | None) -> ServerSentEvent:
-    self = object.__new__(ServerSentEvent)
-    self._event = event
-    self._data = None
-    self._data_bytes = data
-    self._id = id
-    self._retry = retry
-    return self
-
-
-def _text(value: bytes) -> str:
-    # A value stands between ASCII bytes, so it decodes as it would with the whole stream.
-    return value.decode("utf-8", "replace")
-
-
 def _digits(value: bytes | bytearray) -> bytes | bytearray:
     # Twenty digits are over the highest number already, so that no more need to be kept.
-    return value.lstrip(b"0")[:RETRY_DIGITS] or b"0" if value.isdigit() else b"-"
+    return value.lstrip(b"0")[:RETRY_DIGITS] or b"0"
 
 
 @final
@@ -190,17 +182,14 @@ class Parser:
         "_busy",
         "_data",
         "_event",
-        "_field",
         "_head",
         "_id",
         "_last_event_id",
         "_limit",
-        "_name",
+        "_open_line",
         "_retry",
         "_size",
         "_too_large",
-        "_value",
-        "_value_is_new",
     )
     __module__ = "fastsse"
 
@@ -213,13 +202,10 @@ class Parser:
     # The start of the stream while it may be a part of a BOM, None from then on.
     _head: bytes | None
     _after_cr: bool
-    # The open line: its name until the colon, then its field and what came of its value.
-    _name: bytes
-    _field: bytes | None
-    _value: bytearray
-    _value_is_new: bool
+    # The open line, as far as it can matter.
+    _open_line: bytearray
     # The open block. Values stay bytes until it ends: a str can be four times as large.
-    _data: bytes | bytearray | None
+    _data: list[bytes | bytearray]
     _event: bytes
     _id: bytes | None
     _block_retry: int | None
@@ -228,14 +214,14 @@ class Parser:
     def __new__(
         cls, *, last_event_id: str = "", max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE
     ) -> Parser:
-        self = object.__new__(cls)
+        self = new(cls)
         self._last_event_id = expect("last_event_id", last_event_id, str)
         self._limit = expect_limit(max_event_size)
-        self._retry = self._block_retry = None
-        self._too_large = self._busy = self._after_cr = self._value_is_new = False
-        self._head = self._name = self._event = b""
-        self._field = self._data = self._id = None
-        self._value = bytearray()
+        self._retry = self._block_retry = self._id = None
+        self._too_large = self._busy = self._after_cr = False
+        self._head = self._event = b""
+        self._open_line = bytearray()
+        self._data = []
         self._size = 0
         return self
 
@@ -253,8 +239,7 @@ class Parser:
     def pending(self) -> bool:
         """Whether `flush` would give an event: the open block has a data line."""
         # [pending] An open line counts as if it ended here.
-        name = self._name if self._field is None else self._field
-        return self._data is not None or name == b"data"
+        return bool(self._data) or self._open_line.partition(b":")[0] == b"data"
 
     def feed(self, chunk: Buffer, /) -> list[ServerSentEvent]:
         """Take the next bytes of the stream.
@@ -272,13 +257,15 @@ class Parser:
             RuntimeError: an earlier call was cut short, by a MemoryError say, or still runs.
         """
         data = chunk if type(chunk) is bytes else _bytes_of(chunk)
-        self._begin_call()
+        if self._busy:
+            raise self._refusal()
+        self._busy = True
         events: list[ServerSentEvent] = []
-        try:
+        if len(data) <= WINDOW:
+            self._split(data, events)
+        else:
             for start in range(0, len(data), WINDOW):
                 self._split(data[start : start + WINDOW], events)
-        except EventTooLarge as error:
-            raise EventTooLarge(error.limit, error.size, events) from None
         self._busy = False
         return events
 
@@ -293,13 +280,13 @@ class Parser:
         Raises:
             EventTooLarge, RuntimeError: as for `feed`.
         """
-        self._begin_call()
+        if self._busy:
+            raise self._refusal()
+        self._busy = True
         events: list[ServerSentEvent] = []
-        if self._line_is_open():
-            self._end_line()
-        self._dispatch(events)
         self._head = None
         self._after_cr = False
+        self._split(b"\n\n", events)
         self._busy = False
         return events
 
@@ -309,127 +296,128 @@ class Parser:
     def __init_subclass__(cls) -> None:
         raise TypeError("type 'fastsse.Parser' is not an acceptable base type")
 
-    def _begin_call(self) -> None:
-        if self._too_large:
-            raise EventTooLarge(self._limit, self._limit + 1)
-        if self._busy:
-            raise not_usable()
-        self._busy = True
+    def _refusal(self) -> Exception:
+        return EventTooLarge(self._limit, self._limit + 1) if self._too_large else not_usable()
 
     def _split(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
+        # One loop, since a call for each line and each event costs as much as what it does.
         if self._head is not None:
-            # [bom] One byte order mark at the start of the stream is dropped.
-            chunk = self._head + chunk
-            if len(chunk) < len(BOM) and BOM.startswith(chunk):
-                self._head = chunk
-                return
-            self._head = None
-            chunk = chunk.removeprefix(BOM)
+            chunk = self._without_bom(chunk)
         # [cr-lf] A line ends at LF, CR or CRLF and nowhere else. A CR ends its line at once;
         # an LF right after it, in the next chunk too, belongs to the same line end.
-        if self._after_cr:
+        if self._after_cr and chunk:
+            self._after_cr = False
             chunk = chunk.removeprefix(b"\n")
-        self._after_cr = chunk.endswith(b"\r")
-        lines = chunk.splitlines()
-        rest = b"" if chunk.endswith(LINE_ENDS) or not lines else lines.pop()
-        if lines and self._line_is_open():
-            self._extend_line(lines[0])
-            self._end_line()
-            del lines[0]
-        for line in lines:
-            if line:
-                self._line(line)
-            else:
-                self._dispatch(events)
-        if rest:
-            self._extend_line(rest)
-
-    def _line(self, line: bytes) -> None:
-        # [comment] A line that starts with a colon has an empty name, which is unknown.
-        name, _, value = line.partition(b":")
-        if name in NAMES:
-            value = value.removeprefix(b" ")
-            self._take(name, value, len(value))
-
-    def _line_is_open(self) -> bool:
-        return self._field is not None or self._name != b""
-
-    def _extend_line(self, more: bytes) -> None:
-        if self._field is None:
-            name, colon, more = (self._name + more).partition(b":")
-            if not colon and len(name) <= LONGEST_NAME:
-                self._name = name
-                return
-            self._field = name if name in NAMES else UNKNOWN
-            self._name = b""
-            self._value_is_new = True
-        if self._field == UNKNOWN or not more:
+        if not chunk:
             return
-        if self._value_is_new:
-            more = more.removeprefix(b" ")
-            self._value_is_new = False
-        if self._field == b"retry":
-            self._value = bytearray(_digits(self._value + more)) if more else self._value
-        else:
-            self._count(len(more))
-            self._value += more
+        last = chunk[-1]
+        if last != LF and LF not in chunk and CR not in chunk:
+            self._extend_line(chunk, events)
+            return
+        lines = chunk.splitlines()
+        self._after_cr = last == CR
+        rest = b"" if last in LINE_ENDS else lines.pop()
+        if self._open_line:
+            lines[0] = self._end_line(lines[0])
+        data = self._data
+        size = self._size
+        limit = self._limit
+        for line in lines:
+            if not line:
+                # [dispatch] A blank line sets the last event ID, and dispatches what has data.
+                if self._id is not None:
+                    self._last_event_id = self._id.decode("utf-8", ERRORS)
+                    self._id = None
+                if data:
+                    event = new(ServerSentEvent)
+                    event._event = self._event.decode("utf-8", ERRORS) if self._event else "message"
+                    event._data = None
+                    event._data_bytes = b"\n".join(data)
+                    event._id = self._last_event_id
+                    event._retry = self._block_retry
+                    events.append(event)
+                    data.clear()
+                self._event = b""
+                self._block_retry = None
+                size = 0
+                continue
+            # A space after the first colon is no part of the value.
+            name, _, value = line.partition(b": ")
+            if COLON in name:
+                name, _, value = line.partition(b":")
+            # [comment] A line that starts with a colon has an empty name, which is unknown.
+            if name == b"data":
+                # [data] The values of the data lines are joined by LF.
+                size += len(value) + 1
+                data.append(value)
+            elif name == b"event":
+                # [event] The value is the event type, the last one where there are several.
+                size += len(value)
+                self._event = value
+            elif name == b"id":
+                # [id] The value is the last event ID, unless it has a NUL.
+                size += len(value)
+                if NUL not in value:
+                    self._id = value
+            elif name == b"retry" and value.isdigit():
+                # [retry] The value is the reconnection time if it is of ASCII digits only.
+                self._retry = self._block_retry = min(int(_digits(value)), MAX_RETRY)
+            if size > limit:
+                raise self._overflow(events)
+        self._size = size
+        if data:
+            self._keep_data()
+        if rest:
+            self._extend_line(rest, events)
 
-    def _end_line(self) -> None:
-        name = self._name if self._field is None else self._field
-        value, self._value = self._value, bytearray()
-        self._name = b""
-        self._field = None
-        self._take(name, value, 0)
+    def _without_bom(self, chunk: bytes) -> bytes:
+        # [bom] One byte order mark at the start of the stream is dropped.
+        head = (self._head or b"") + chunk
+        if len(head) < len(BOM) and BOM.startswith(head):
+            self._head = head
+            return b""
+        self._head = None
+        return head.removeprefix(BOM)
 
-    def _take(self, name: bytes, value: bytes | bytearray, uncounted: int) -> None:
-        if name == b"data":
-            # [data] The value and an LF are appended to the data; the last LF falls in the end.
-            self._count(uncounted + 1)
-            if self._data is None:
-                self._data = value
-            else:
-                if type(self._data) is bytes:
-                    self._data = bytearray(self._data)
-                self._data += b"\n"
-                self._data += value
-        elif name == b"event":
-            # [event] The value is the event type, the last one where there are several.
-            self._count(uncounted)
-            self._event = bytes(value)
-        elif name == b"id":
-            # [id] The value is the last event ID, unless it has a NUL.
-            self._count(uncounted)
-            if b"\0" not in value:
-                self._id = bytes(value)
+    def _keep_data(self) -> None:
+        # A list of short values takes many times their bytes, one buffer does not.
+        first, *others = self._data
+        if others:
+            buffer = first if isinstance(first, bytearray) else bytearray(first)
+            buffer += b"\n"
+            buffer += b"\n".join(others)
+            self._data = [buffer]
+
+    def _end_line(self, end: bytes) -> bytes:
+        self._open_line += end
+        line = bytes(self._open_line)
+        self._open_line = bytearray()
+        return line
+
+    def _extend_line(self, more: bytes, events: list[ServerSentEvent]) -> None:
+        line = self._open_line
+        line += more
+        name, colon, _ = line[: LONGEST_NAME + 1].partition(b":")
+        if not colon and len(line) <= LONGEST_NAME:
+            return
+        if name == b"data" or name == b"event" or name == b"id":
+            space = line.startswith(b" ", len(name) + 1)
+            if self._size + len(line) - len(name) - 1 - space > self._limit:
+                raise self._overflow(events)
         elif name == b"retry":
-            # [retry] The value is the reconnection time if it is of ASCII digits only.
-            digits = _digits(value)
-            if digits.isdigit():
-                self._retry = self._block_retry = min(int(digits), MAX_RETRY)
+            value = line[RETRY_VALUE:].removeprefix(b" ")
+            if value:
+                line[RETRY_VALUE:] = _digits(value) if value.isdigit() else b"-"
+        else:
+            # Nothing of it can matter: a comment is as good, of any length.
+            self._open_line = bytearray(b":")
 
-    def _count(self, size: int) -> None:
+    def _overflow(self, events: list[ServerSentEvent]) -> EventTooLarge:
         # [limit] What counts is counted as it comes, so that chunks make no difference.
-        self._size += size
-        if self._size > self._limit:
-            self._too_large = True
-            self._value = bytearray()
-            self._data = self._field = None
-            self._name = b""
-            raise EventTooLarge(self._limit, self._limit + 1)
-
-    def _dispatch(self, events: list[ServerSentEvent]) -> None:
-        # [dispatch] A blank line sets the last event ID, and dispatches what has data.
-        if self._id is not None:
-            self._last_event_id = _text(self._id)
-            self._id = None
-        if self._data is not None:
-            data = bytes(self._data)
-            self._data = None
-            event = _text(self._event) if self._event else "message"
-            events.append(_new_event(event, data, self._last_event_id, self._block_retry))
-        self._event = b""
-        self._block_retry = None
-        self._size = 0
+        self._too_large = True
+        self._open_line = bytearray()
+        self._data = []
+        return EventTooLarge(self._limit, self._limit + 1, events)
 
 
 def _bytes_of(chunk: Buffer) -> bytes:
