@@ -2,11 +2,11 @@
 
 The rules are those of the WHATWG HTML standard, 9.2.5 "Parsing an event stream" and 9.2.6
 "Interpreting an event stream". A tag such as [cr-lf] marks the place where a rule is kept; the
-compiled twin carries the same tags. A chunk goes feed -> _split -> _line -> _dispatch.
+compiled twin carries the same tags. A chunk goes feed -> _split, which reads its whole lines.
 
-A line whose end has not come is taken apart as it comes: its name is collected first, which is
-short or unknown; then its value goes where the field wants it, or nowhere if nothing wants it.
-So no byte is looked at twice, whatever the chunks, and nothing is kept that cannot matter.
+A line whose end has not come is kept as it came, once its name is known only as far as it can
+matter, and read with its end like any other. What counts of it follows from its length, so that
+no byte is looked at again for each chunk, whatever the chunks.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ __all__ = ["Parser", "ServerSentEvent"]
 BOM: Final = b"\xef\xbb\xbf"
 LF: Final = 10
 CR: Final = 13
-LINE_ENDS: Final = (LF, CR)
 COLON: Final = 58
 NUL: Final = 0
 LONGEST_NAME: Final = 5
@@ -202,9 +201,10 @@ class Parser:
     # The start of the stream while it may be a part of a BOM, None from then on.
     _head: bytes | None
     _after_cr: bool
-    # The open line, as far as it can matter.
+    # The line whose end has not come, as far as it can matter.
     _open_line: bytearray
-    # The open block. Values stay bytes until it ends: a str can be four times as large.
+    # The open block. Values stay bytes until it ends: a str can be four times as large. Those of
+    # data lines are joined then, or where a call ends: a list outweighs what is in it.
     _data: list[bytes | bytearray]
     _event: bytes
     _id: bytes | None
@@ -239,7 +239,8 @@ class Parser:
     def pending(self) -> bool:
         """Whether `flush` would give an event: the open block has a data line."""
         # [pending] An open line counts as if it ended here.
-        return bool(self._data) or self._open_line.partition(b":")[0] == b"data"
+        name, _, _ = self._open_line[: LONGEST_NAME + 1].partition(b":")
+        return bool(self._data) or name == b"data"
 
     def feed(self, chunk: Buffer, /) -> list[ServerSentEvent]:
         """Take the next bytes of the stream.
@@ -300,9 +301,9 @@ class Parser:
         return EventTooLarge(self._limit, self._limit + 1) if self._too_large else not_usable()
 
     def _split(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
-        # One loop, since a call for each line and each event costs as much as what it does.
+        # All in one, since a call for each line and each event would cost a tenth and more.
         if self._head is not None:
-            chunk = self._without_bom(chunk)
+            chunk = self._without_bom(self._head + chunk)
         # [cr-lf] A line ends at LF, CR or CRLF and nowhere else. A CR ends its line at once;
         # an LF right after it, in the next chunk too, belongs to the same line end.
         if self._after_cr and chunk:
@@ -316,7 +317,7 @@ class Parser:
             return
         lines = chunk.splitlines()
         self._after_cr = last == CR
-        rest = b"" if last in LINE_ENDS else lines.pop()
+        rest = b"" if last == LF or self._after_cr else lines.pop()
         if self._open_line:
             lines[0] = self._end_line(lines[0])
         data = self._data
@@ -341,7 +342,7 @@ class Parser:
                 self._block_retry = None
                 size = 0
                 continue
-            # A space after the first colon is no part of the value.
+            # One space after the first colon is no part of the value. Most lines have it.
             name, _, value = line.partition(b": ")
             if COLON in name:
                 name, _, value = line.partition(b":")
@@ -366,13 +367,14 @@ class Parser:
                 raise self._overflow(events)
         self._size = size
         if data:
+            # A long line is as large as its value, and no more use.
+            del lines, line
             self._keep_data()
         if rest:
             self._extend_line(rest, events)
 
-    def _without_bom(self, chunk: bytes) -> bytes:
+    def _without_bom(self, head: bytes) -> bytes:
         # [bom] One byte order mark at the start of the stream is dropped.
-        head = (self._head or b"") + chunk
         if len(head) < len(BOM) and BOM.startswith(head):
             self._head = head
             return b""
@@ -380,7 +382,6 @@ class Parser:
         return head.removeprefix(BOM)
 
     def _keep_data(self) -> None:
-        # A list of short values takes many times their bytes, one buffer does not.
         first, *others = self._data
         if others:
             buffer = first if isinstance(first, bytearray) else bytearray(first)
