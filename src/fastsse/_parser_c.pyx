@@ -4,7 +4,7 @@
 """The compiled twin: the hot path, over the bytes of the caller's buffer.
 
 The rules are told in `_parser_py.py` and carry the same tags here. A chunk goes the same way:
-feed -> _split -> _line -> _dispatch.
+feed -> _split -> _line -> _dispatch, which the pure twin does in one loop.
 
 Ownership: a `Span` borrows from the chunk and is valid while `feed` runs; what must outlive the
 call is copied into a `Bytes`, which the parser owns. Each method and property of the parser is
