@@ -31,19 +31,23 @@ class Deadlines:
         self.first_event = _seconds("first_event_timeout", first_event)
         self.idle = _seconds("idle_timeout", idle)
         self.total = _seconds("total_timeout", total)
-        self.began = 0.0
+        self.began = self.ends = 0.0
 
     def __bool__(self) -> bool:
         return min(self.first_event, self.idle, self.total) < NEVER
 
+    def begin(self, now: float) -> None:
+        self.began = now
+        # When the sooner of the two in wall time passes; each wait asks, and so it is kept.
+        self.ends = now + min(self.first_event, self.total)
+
     def first_event_came(self) -> None:
         self.first_event = NEVER
+        self.begin(self.began)
 
-    def judge(self, now: float) -> None:
-        """Raise for a deadline in wall time that passed before a wait begins."""
-        at, deadline = self.next(now)
-        if at <= now:
-            raise self.expired(deadline)
+    def passed(self, now: float) -> Expired:
+        """The error of the deadline in wall time that passed, where `ends` is not after now."""
+        return self.expired(self.next(now)[1])
 
     def next(self, since: float) -> tuple[float, str]:
         """When the next deadline passes, in a wait that began at `since`, and which it is."""
@@ -83,10 +87,11 @@ async def on_trio(
     chunks: AsyncIterator[bytes], deadlines: Deadlines, trio: Any
 ) -> AsyncIterator[bytes]:
     """Guard with a cancel scope around each wait."""
-    deadlines.began = trio.current_time()
+    deadlines.begin(trio.current_time())
     while True:
         now = trio.current_time()
-        deadlines.judge(now)
+        if now >= deadlines.ends:
+            raise deadlines.passed(now)
         at, deadline = deadlines.next(now)
         with trio.CancelScope(deadline=at) as scope:
             try:
@@ -98,21 +103,9 @@ async def on_trio(
         yield chunk
 
 
-async def on_asyncio(chunks: AsyncIterator[bytes], deadlines: Deadlines) -> AsyncIterator[bytes]:
+def on_asyncio(chunks: AsyncIterator[bytes], deadlines: Deadlines) -> AsyncIterator[bytes]:
     """Guard with one timer for the whole stream."""
-    alarm = _Alarm(deadlines)
-    while True:
-        alarm.wait_begins()
-        try:
-            chunk = await anext(chunks)
-        except StopAsyncIteration:
-            alarm.wait_ended()
-            return
-        except BaseException as error:
-            alarm.wait_ended(error)
-            raise
-        alarm.wait_ended()
-        yield chunk
+    return _Alarm(deadlines).guard(chunks)
 
 
 class _Alarm:
@@ -133,22 +126,38 @@ class _Alarm:
         self._since = 0.0
         self._rung = ""
         self._cancellations = 0
-        deadlines.began = self._loop.time()
+        deadlines.begin(self._loop.time())
 
     def __del__(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
-    def wait_begins(self) -> None:
-        self._since = self._loop.time()
-        self._deadlines.judge(self._since)
-        self._task = task = self._current_task()
-        # Counted before the wait, so that a cancellation by somebody else in it is told apart.
-        self._cancellations = task.cancelling() if task is not None else 0
-        if self._timer is None:
-            self._arm(self._deadlines.next(self._since)[0])
+    async def guard(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        # A wait begins and ends in this very loop: calls for that would double its cost.
+        loop, time_of_loop, current_task = self._loop, self._loop.time, self._current_task
+        try:
+            while True:
+                self._since = now = time_of_loop()
+                if now >= self._deadlines.ends:
+                    raise self._deadlines.passed(now)
+                # Without the loop it is looked for first, which costs more than all the rest.
+                self._task = task = current_task(loop)
+                # Before the wait, so that a cancellation by somebody else in it is told apart.
+                self._cancellations = task.cancelling() if task is not None else 0
+                if self._timer is None:
+                    self._arm(self._deadlines.next(now)[0])
+                chunk = await anext(chunks)
+                if self._rung:
+                    self._wait_ended()
+                self._task = None
+                yield chunk
+        except StopAsyncIteration:
+            self._wait_ended()
+        except BaseException as error:
+            self._wait_ended(error)
+            raise
 
-    def wait_ended(self, error: BaseException | None = None) -> None:
+    def _wait_ended(self, error: BaseException | None = None) -> None:
         task, self._task = self._task, None
         if self._rung and task is not None:
             deadline, self._rung = self._rung, ""
@@ -180,7 +189,7 @@ def _ring(alarm: "weakref.ref[_Alarm]") -> None:
 
 def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> Iterator[bytes]:
     """Guard a blocking wait, by the client's read timeout and by shutting its socket down."""
-    deadlines.began = time.monotonic()
+    deadlines.begin(time.monotonic())
     over_http2 = _extension(response, "http_version") == b"HTTP/2"
     watchdog = _Watchdog(deadlines, None if over_http2 else _socket_of(response))
     take_over(response, deadlines)
@@ -189,7 +198,8 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> I
             # From here on the watchdog bites: it must not miss a wait that is judged just before.
             watchdog.waiting = True
             since = time.monotonic()
-            deadlines.judge(since)
+            if since >= deadlines.ends:
+                raise deadlines.passed(since)
             if over_http2:
                 # Read anew for each wait there, so that it can be the next deadline's.
                 set_read_timeout(response, deadlines.next(since)[0] - since)
