@@ -134,18 +134,19 @@ class _Alarm:
 
     async def guard(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         # A wait begins and ends in this very loop: calls for that would double its cost.
-        loop, time_of_loop, current_task = self._loop, self._loop.time, self._current_task
+        loop, clock, current_task = self._loop, self._loop.time, self._current_task
+        deadlines = self._deadlines
         try:
             while True:
-                self._since = now = time_of_loop()
-                if now >= self._deadlines.ends:
-                    raise self._deadlines.passed(now)
+                self._since = now = clock()
+                if now >= deadlines.ends:
+                    raise deadlines.passed(now)
                 # Without the loop it is looked for first, which costs more than all the rest.
                 self._task = task = current_task(loop)
                 # Before the wait, so that a cancellation by somebody else in it is told apart.
                 self._cancellations = task.cancelling() if task is not None else 0
                 if self._timer is None:
-                    self._arm(self._deadlines.next(now)[0])
+                    self._arm(deadlines.next(now)[0])
                 chunk = await anext(chunks)
                 if self._rung:
                     self._wait_ended()

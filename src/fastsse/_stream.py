@@ -4,7 +4,14 @@
 wait for chunks, in their own ways, and hand them on.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import suppress
 from operator import length_hint
 from time import perf_counter_ns
@@ -152,7 +159,7 @@ class EventStream:
         self._flush_at_end = flush_at_end
         self._chunks: Any = None
         # The events of the last chunk, and those of them that are not yielded yet.
-        self._events: list[ServerSentEvent] = []
+        self._events: Sequence[ServerSentEvent] = ()
         self._ready: Iterator[ServerSentEvent] = iter(())
         self._error: BaseException | None = None
         self._closed = False
@@ -327,6 +334,8 @@ class EventStream:
         now = perf_counter_ns()
         self._chunk_count += 1
         self._size += len(chunk)
+        # Let go before the new ones are made, which then have memory that the cache still holds.
+        self._events = ()
         try:
             events = self._parser.feed(chunk)
         except EventTooLarge as error:
