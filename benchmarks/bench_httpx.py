@@ -4,7 +4,10 @@
 
 A server on another core sends the same bytes to all, who take turns in each round; a figure is
 the median of the rounds in CPU time per event, a ratio the median of the rounds' own ratios.
-Each row compares what its users have now: httpx-sse over stock httpx, or what httpx2 brings.
+Each row compares with what its users have now: httpx-sse over stock httpx, or what httpx2 brings.
+"client" is the client alone, which makes nothing of the chunks; "deadlines" is fastsse with all
+three. The request is in the figures, except where many streams
+are read at once; "paced" streams send an event every millisecond, so that each wakes the client.
 """
 
 import json
@@ -26,9 +29,14 @@ from workloads import OPENAI
 
 # So many that the request, which is in the figure, is less than 1 % of it.
 EVENTS = 20_000
-PACED_EVENTS = 300
+PACED_EVENTS = 200
 CROWDS = {100: 1000, 1000: 200}
+FEW_ROUNDS = 3
+# So long that little of it is the caches' change from one client's code to the next one's.
+TURN_NS = 50_000_000
 CHUNK_NAMES = dict(zip(CHUNKINGS, ("1 event", "32 KiB"), strict=True))
+
+ALONE, THEIRS, OURS, GUARDED = "client", "theirs", "fastsse", "deadlines"
 
 Rounds = list[float]
 console = Console()
@@ -37,44 +45,32 @@ console = Console()
 class Row:
     """One client in one chunking: nanoseconds per event of each way to read, round by round."""
 
-    def __init__(
-        self,
-        name: str,
-        chunks: str,
-        *,
-        theirs: Rounds,
-        ours: Rounds,
-        deadlines: Rounds,
-        client: Rounds | None = None,
-    ) -> None:
+    def __init__(self, name: str, chunks: str, rounds: dict[str, Rounds]) -> None:
         self.name = name
         self.chunks = chunks
-        self.rounds = {"client alone": client, "theirs": theirs, "fastsse": ours}
-        self.rounds["with deadlines"] = deadlines
+        self.rounds = rounds
 
-    def ns(self, way: str) -> float | None:
-        rounds = self.rounds[way]
-        return None if rounds is None else median(rounds)
+    def ns(self, way: str) -> float:
+        return median(self.rounds[way])
 
     def ratio(self, one: str, other: str) -> float:
-        pairs = zip(self.rounds[one] or (), self.rounds[other] or (), strict=True)
-        return median(a / b for a, b in pairs)
+        return median(a / b for a, b in zip(self.rounds[one], self.rounds[other], strict=True))
 
     @property
     def faster(self) -> float:
-        return self.ratio("theirs", "fastsse")
+        return self.ratio(THEIRS, OURS)
 
     @property
     def deadlines_percent(self) -> float:
-        return 100 * (self.ratio("with deadlines", "fastsse") - 1)
+        return 100 * (self.ratio(GUARDED, OURS) - 1)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "client": self.name,
             "chunks": self.chunks,
-            "ns_per_event": {way: self.ns(way) and round(self.ns(way), 1) for way in self.rounds},
+            "ns_per_event": {way: round(self.ns(way), 1) for way in self.rounds},
             "times_faster": round(self.faster, 2),
-            "times_faster_with_deadlines": round(self.ratio("theirs", "with deadlines"), 2),
+            "times_faster_with_deadlines": round(self.ratio(THEIRS, GUARDED), 2),
             "deadlines_percent": round(self.deadlines_percent, 1),
         }
 
@@ -90,6 +86,17 @@ def installed(url: str) -> list[Client]:
     return clients
 
 
+def chosen(clients: list[Client], name: str) -> list[Client]:
+    """Those with this in their name, and those that they are compared with."""
+    wanted = {
+        kind
+        for client in clients
+        if name in client.name
+        for kind in (client.name, client.peer_over)
+    }
+    return [client for client in clients if client.name in wanted]
+
+
 def expect_right(clients: list[Client], path: str, count: int) -> None:
     """Be wrong aloud, before anything is measured."""
     for client in clients:
@@ -101,51 +108,54 @@ def expect_right(clients: list[Client], path: str, count: int) -> None:
 
 def measured(calls: dict[Any, Callable[[], Any]], rounds: int, count: int) -> dict[Any, Rounds]:
     """Nanoseconds per event of each call, round by round; the first round warms up."""
-    costs = islice(turns(list(calls.values())), 1, rounds + 1)
+    costs = islice(turns(list(calls.values()), TURN_NS), 1, rounds + 1)
     taken = zip(*costs, strict=True)
     return {key: [ns / count for ns in of_call] for key, of_call in zip(calls, taken, strict=True)}
 
 
 def rows_of(
-    clients: list[Client], chunking: str, rounds: int, count: int, chunks: str
+    clients: list[Client], chunking: str, chunks: str, count: int, rounds: int
 ) -> Iterator[Row]:
     """All clients and ways, in turns."""
     path = f"/{chunking}/{count}/1"
     expect_right(clients, path, count)
     calls: dict[tuple[str, str], Callable[[], None]] = {}
     for client in clients:
-        calls[client.name, "client"] = partial(client.drain, path)
-        calls[client.name, "ours"] = partial(client.read, ours, path)
-        calls[client.name, "deadlines"] = partial(client.read, ours_with_deadlines, path)
+        calls[client.name, ALONE] = partial(client.drain, path)
+        calls[client.name, OURS] = partial(client.read, ours, path)
+        calls[client.name, GUARDED] = partial(client.read, ours_with_deadlines, path)
         if client.peer_over == client.name:
-            calls[client.name, "theirs"] = partial(client.read, client.theirs, path)
+            calls[client.name, THEIRS] = partial(client.read, client.theirs, path)
     found = measured(calls, rounds, count)
     for client in clients:
-        ways = {way: found[client.name, way] for way in ("client", "ours", "deadlines")}
-        yield Row(client.name, chunks, theirs=found[client.peer_over, "theirs"], **ways)
+        own = {way: found[client.name, way] for way in (ALONE, OURS, GUARDED)}
+        yield Row(client.name, chunks, own | {THEIRS: found[client.peer_over, THEIRS]})
 
 
 def crowd_row(client: Httpx, size: int, count: int, rounds: int) -> Row:
     """Many answers on one loop, in turns too."""
-    ways = {"theirs": client.theirs, "ours": ours, "deadlines": ours_with_deadlines}
+    ways = {THEIRS: client.theirs, OURS: ours, GUARDED: ours_with_deadlines}
     found: dict[str, Rounds] = {way: [] for way in ways}
     path = f"/event/{count}/{size}"
     for number in range(rounds):
         for way in ways if number % 2 == 0 else reversed(ways):
             found[way].append(client.crowd(ways[way], path, size, count))
-    return Row(f"{client.name}, {size:,} streams", "1 event", **found)
+    return Row(f"{client.name}, {size:,} streams", "1 event", found)
 
 
 def table(rows: Iterable[Row]) -> Table:
-    drawn = Table("client", "chunks", title="ns of the client's CPU per event")
-    for name in ("client alone", "theirs", "fastsse", "faster", "with deadlines", "for them"):
+    drawn = Table(
+        "client",
+        "chunks",
+        title="ns of CPU per event (times faster than theirs; what deadlines add)",
+    )
+    for name in (ALONE, THEIRS, OURS, GUARDED):
         drawn.add_column(name, justify="right")
     for row in rows:
-        alone, theirs, own, guarded = (
-            "" if row.ns(way) is None else f"{row.ns(way):,.0f}" for way in row.rounds
-        )
-        faster, more = f"{row.faster:.2f}x", f"{row.deadlines_percent:+.1f} %"
-        drawn.add_row(row.name, row.chunks, alone, theirs, own, faster, guarded, more)
+        ns = {way: f"{row.ns(way):,.0f}" for way in row.rounds}
+        own = f"{ns[OURS]} ({row.faster:.2f}x)"
+        guarded = f"{ns[GUARDED]} ({row.deadlines_percent:+.1f} %)"
+        drawn.add_row(row.name, row.chunks, ns.get(ALONE, ""), ns[THEIRS], own, guarded)
     return drawn
 
 
@@ -158,15 +168,16 @@ def main(
 ) -> None:
     """Measure the whole way, beside what is in use."""
     with loopback() as url:
-        clients = [client for client in installed(url) if only in client.name]
+        clients = chosen(installed(url), only)
         rows: list[Row] = []
         for chunking, chunks in CHUNK_NAMES.items():
-            rows += rows_of(clients, chunking, rounds, events, chunks)
+            rows += rows_of(clients, chunking, chunks, events, rounds)
         if many:
-            rows += rows_of(clients, PACED, 3, PACED_EVENTS, "1 event a wake-up")
-            console.print("measured: one stream; now many at once")
+            rows += rows_of(clients, PACED, "1, paced", PACED_EVENTS, FEW_ROUNDS)
             for size, count in CROWDS.items():
-                rows.append(crowd_row(clients[0], size, count, 3))
+                rows.append(crowd_row(clients[0], size, count, FEW_ROUNDS))
+        for client in clients:
+            client.close()
     console.print(table(rows))
     versions = {name: text for client in clients for name, text in client.versions.items()}
     console.print(*(f"{name} {value}" for name, value in (versions | machine()).items()), sep=", ")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from time import process_time_ns
@@ -30,14 +31,16 @@ class Client:
     peer = "httpx_sse"
     peer_over = "httpx"
 
-    def __init__(self, url: str, **options: Any) -> None:
-        library = import_module(self.module)
+    def __init__(self, url: str) -> None:
+        self._library: Any = import_module(self.module)
         self._peer: Any = import_module(self.peer)
-        self._open: Callable[[], Any] = lambda: getattr(library, self.kind)(
-            base_url=url, timeout=60, **options
-        )
+        kind = getattr(self._library, self.kind)
+        self._open = partial(kind, base_url=url, timeout=60, trust_env=False)
         self._client = self._open()
         self.versions = {name: version(name.replace("_", "-")) for name in (self.module, self.peer)}
+
+    def close(self) -> None:
+        raise NotImplementedError
 
     def theirs(self, response: Any) -> Any:
         """The events as the peer's documentation reads them."""
@@ -61,6 +64,9 @@ class Httpx(Client):
     kind = "AsyncClient"
     # One loop for all, as an application has: connections are kept from answer to answer.
     _runner = asyncio.Runner()
+
+    def close(self) -> None:
+        self._runner.run(self._client.aclose())
 
     def theirs(self, response: Any) -> Any:
         return self._peer.EventSource(response).aiter_sse()
@@ -106,7 +112,8 @@ class Httpx(Client):
                 if not left:
                     return
 
-        async with self._open() as client:
+        limits = self._library.Limits(max_connections=None)
+        async with self._open(limits=limits) as client:
             streams = await asyncio.gather(*(start() for _ in range(size)))
             began = process_time_ns()
             await asyncio.gather(*map(take, streams))
@@ -114,7 +121,7 @@ class Httpx(Client):
 
 
 class HttpxOverAiohttp(Httpx):
-    name = "httpx over aiohttp"
+    name = "httpx-aiohttp"
     module = "httpx_aiohttp"
     kind = "HttpxAiohttpClient"
 
@@ -129,6 +136,9 @@ class Httpx2(Httpx):
 class HttpxSync(Client):
     name = peer_over = "httpx, sync"
     kind = "Client"
+
+    def close(self) -> None:
+        self._client.close()
 
     def theirs(self, response: Any) -> Any:
         return self._peer.EventSource(response).iter_sse()
