@@ -12,7 +12,7 @@ three. "paced" streams send an event every millisecond, so that each wakes the c
 import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -177,8 +177,9 @@ def main(
             rows += rows_of(clients, chunking, CHUNK_NAMES[chunking], count, rounds)
         if many:
             rows += rows_of(clients, PACED, "1, paced", PACED_EVENTS, FEW_ROUNDS)
-            for size, count in CROWDS.items():
-                rows.append(crowd_row(clients[0], size, count, FEW_ROUNDS))
+            crowded = [client for client in clients if type(client) is Httpx]
+            for client, (size, count) in product(crowded, CROWDS.items()):
+                rows.append(crowd_row(client, size, count, FEW_ROUNDS))
         for client in clients:
             client.close()
     console.print(table(rows))
