@@ -77,7 +77,7 @@ def make(floor: Any, counts: list[int], size: int) -> None:
 def rows() -> Iterable[tuple[str, str, Callable[[], object], Callable[[], object]]]:
     """What is compared: names of the workload and of the pair, and the two callables."""
     floor = built_floor()
-    for workload in WORKLOADS[:3]:
+    for workload in (*WORKLOADS[:3], WORKLOADS[-1]):
         for chunking, size in CHUNK_SIZES.items():
             (chunks,) = workload.chunks(size)
             parser = Parser()
