@@ -1,6 +1,8 @@
 """The rows of the gate's table: a workload in a chunking, as a callable that reads it.
 
-python rows.py BUILD      prints the names of the rows that the build reads as it should
+    python rows.py BUILD      prints for the name of each row whether it gives the right events
+
+What they are made of is told in `workloads.py`.
 """
 
 import json
