@@ -3,8 +3,8 @@
     python sample.py NAMES FIRST SECOND      prints for each name of a row: time of second / first
 
 The same machine code, loaded twice, differs by 1 to 3 % for the life of a process, as its pages
-and objects happen to lie: more rounds do not help, another process does. So a process counts as
-one measurement, however many its rounds.
+and objects happen to lie, and now and then by 15 %: more rounds do not help, another process does.
+So a process counts as one measurement, however many its rounds.
 """
 
 import json
