@@ -49,7 +49,6 @@ cdef extern from "Python.h":
     int PyUnicode_Resize(PyObject** text, Py_ssize_t size) except -1
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
-    bint PyUnicode_IS_ASCII(object text)
     str PyUnicode_FromOrdinal(int ordinal)
 
 cdef enum Field:
@@ -88,7 +87,7 @@ cdef struct Bytes:
     char* at
     Py_ssize_t size
     Py_ssize_t capacity
-    # Where they are: in the shape of an ASCII str, so that many become the text that they say.
+    # Where they are: in the shape of an ASCII str, so that many become a text without a copy.
     PyObject* room
     Py_ssize_t size_before
 
@@ -158,12 +157,11 @@ cdef inline bint is_same(object value, const char* at, Py_ssize_t size) noexcept
     return (
         PyUnicode_CheckExact(value)
         and PyUnicode_GET_LENGTH(value) == size
-        and PyUnicode_IS_ASCII(value)
         and memcmp(PyUnicode_DATA(value), at, size) == 0
     )
 
 
-cdef inline bint is_short_ascii(object value) noexcept:
+cdef inline bint is_short(object value) noexcept:
     return PyUnicode_CheckExact(value) and PyUnicode_GET_LENGTH(value) <= KEPT_NAME
 
 
@@ -177,7 +175,7 @@ cdef inline str text_of(object value):
     return <str>value
 
 
-cdef inline Py_ssize_t name_size_of(const char* line, Py_ssize_t size) noexcept nogil:
+cdef inline Py_ssize_t size_of_name(const char* line, Py_ssize_t size) noexcept nogil:
     # One more than the longest name is as good as any length: no field is called so.
     cdef Py_ssize_t i = 0
     while i < size and i <= LONGEST_NAME and line[i] != c":":
@@ -554,7 +552,7 @@ The incremental parser of one stream: bytes in, events out.
             self._field = NAME
             self._name_size = 0
         if self._field == NAME:
-            more = name_size_of(at, size)
+            more = size_of_name(at, size)
             if self._name_size + more > LONGEST_NAME:
                 self._field = UNKNOWN
                 return 0
@@ -660,7 +658,7 @@ The incremental parser of one stream: bytes in, events out.
             self._stored = NOWHERE
         if self._is_named:
             self._is_named = False
-            if not is_short_ascii(self._event):
+            if not is_short(self._event):
                 self._event = None
         self._block_retry = NO_RETRY
         self._size = 0
