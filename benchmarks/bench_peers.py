@@ -25,6 +25,8 @@ from rich.table import Table
 from workloads import CHUNK_SIZES, SMALL_CHUNK_SIZES, Workload, workloads
 
 BAR = 40
+# So long that little of it is the change of caches from one parser to the next.
+TURN_NS = 20_000_000
 console = Console()
 
 
@@ -44,7 +46,8 @@ class Row:
             found = [event.data for chunks in self.streams for event in peer.events(chunks)]
             if found != expected:
                 self.wrong.append(peer.name)
-        costs = islice(turns([partial(peer.read, self.streams) for peer in peers]), 1, rounds + 1)
+        calls = [partial(peer.read, self.streams) for peer in peers]
+        costs = islice(turns(calls, TURN_NS), 1, rounds + 1)
         for peer, taken in zip(peers, zip(*costs, strict=True), strict=True):
             self.rounds[peer.name] = [ns / len(expected) for ns in taken]
 

@@ -12,7 +12,7 @@ a critical section: threads that share a parser take turns.
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release
 from cpython.bytes cimport (
     PyBytes_AS_STRING,
     PyBytes_CheckExact,
@@ -50,6 +50,7 @@ cdef extern from "Python.h":
     void* PyUnicode_DATA(object text)
     Py_ssize_t PyUnicode_GET_LENGTH(object text)
     str PyUnicode_FromOrdinal(int ordinal)
+    int get_buffer "PyObject_GetBuffer"(object chunk, Py_buffer* view, int flags)
 
 cdef enum Field:
     NONE, NAME, DATA, EVENT, ID, RETRY, UNKNOWN
@@ -439,10 +440,8 @@ The incremental parser of one stream: bytes in, events out.
         cdef Py_buffer view
         if PyBytes_CheckExact(chunk):
             return self._feed(PyBytes_AS_STRING(chunk), PyBytes_GET_SIZE(chunk))
-        try:
-            PyObject_GetBuffer(chunk, &view, PyBUF_SIMPLE)
-        except (TypeError, ValueError, BufferError) as error:
-            raise not_bytes(chunk) from error
+        if get_buffer(chunk, &view, PyBUF_SIMPLE) < 0:
+            refuse(chunk)
         try:
             return self._feed(<const char*>view.buf, view.len)
         finally:
@@ -683,6 +682,18 @@ The incremental parser of one stream: bytes in, events out.
         else:
             self._events.append(event)
         return 0
+
+
+cdef int refuse(object chunk) except -1:
+    try:
+        raised()
+    except (TypeError, ValueError, BufferError) as error:
+        raise not_bytes(chunk) from error
+
+
+cdef int raised() except -1:
+    # What a function of Python's own, which was not told to, has raised already.
+    return -1
 
 
 cdef int fill(ServerSentEvent event, Bytes* data) except -1:

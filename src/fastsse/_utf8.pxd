@@ -113,13 +113,18 @@ cdef inline bint decode(const uint8_t* at, const uint8_t* end, Unit* out) noexce
             out[0] = <Unit>((at[0] & 0x1F) << 6 | at[1] & 0x3F)
             at += 2
         elif at[0] < 0xF0:
-            if not continues(at[1]) or not continues(at[2]):
-                return False
-            code = (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | at[2] & 0x3F
-            if code < 0x800 or code & 0xF800 == 0xD800:
-                return False
-            out[0] = <Unit>code
-            at += 3
+            # Such characters come in runs.
+            while True:
+                if not continues(at[1]) or not continues(at[2]):
+                    return False
+                code = (at[0] & 0x0F) << 12 | (at[1] & 0x3F) << 6 | at[2] & 0x3F
+                if code < 0x800 or code & 0xF800 == 0xD800:
+                    return False
+                out[0] = <Unit>code
+                at += 3
+                if not 0xE0 <= at[0] < 0xF0:
+                    break
+                out += 1
         else:
             if not (continues(at[1]) and continues(at[2]) and continues(at[3])):
                 return False
