@@ -146,7 +146,7 @@ def main(
     if any(row.wrong for row in rows):
         console.print("≠ gives other events than the standard")
     console.print(chart(rows[0]))
-    versions = {peer.name: peer.version for peer in here}
+    versions = {peer.distribution: peer.version for peer in here}
     console.print(*(f"{name} {value}" for name, value in (versions | machine()).items()), sep=", ")
     if output is not None:
         figures = {"machine": machine(), "versions": versions}

@@ -30,6 +30,7 @@ class Theme(NamedTuple):
     theirs: str
 
 
+MOST_BARS = 10
 THEMES = {
     "light": Theme(text="#24292f", ours="#0969da", theirs="#b1bac4"),
     "dark": Theme(text="#e6edf3", ours="#58a6ff", theirs="#4b535d"),
@@ -69,6 +70,8 @@ def draw(axes: Axes, title: str, bars: dict[str, float], theme: Theme) -> None:
     axes.tick_params(length=0, labelcolor=theme.text, labelsize=9)
     axes.set_xticks([])
     axes.margins(x=0.12)
+    # Bars as thick in both panels, from the top.
+    axes.set_ylim(len(bars) - MOST_BARS - 0.5, len(bars) - 0.5)
     for spine in axes.spines.values():
         spine.set_visible(False)
 
@@ -77,8 +80,8 @@ def chart(theme: Theme, path: Path) -> None:
     peers, whole = figures("peers-3.11.json"), figures("httpx-3.11.json")
     figure = Figure(figsize=(9.6, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    draw(left, "The parser alone: µs of CPU per event", parsers(peers), theme)
-    draw(right, "Client and parser, socket to .data: µs of CPU per event", clients(whole), theme)
+    draw(left, "The parser alone, µs of CPU per event", parsers(peers), theme)
+    draw(right, "Client and parser, from the socket on", clients(whole), theme)
     machine = peers["machine"]
     note = f"Events of an OpenAI chat, one per chunk. {machine['python']}, {machine['date']}."
     figure.supxlabel(note, color=theme.text, fontsize=8, x=0.01, ha="left")

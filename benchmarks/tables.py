@@ -22,12 +22,13 @@ def markdown(columns: list[str], rows: list[list[str]]) -> str:
 
 def parsers(found: Any) -> str:
     """Every parser: nanoseconds of ours, and how many times faster than httpx-sse each is."""
-    names = list(found["versions"])
+    names = list(found["rows"][0]["ns_per_event"])
     rows = []
     for row in found["rows"]:
         cells = []
         for name in names:
-            ratio = f"{row['ratio_to_httpx_sse'][name]:.1f}x"
+            times = row["ratio_to_httpx_sse"][name]
+            ratio = f"{times:.1f}x" if times >= 0.1 else f"{times:.2f}x"
             ns = f"{row['ns_per_event'][name]:,.0f} ns" if name in (names[0], "httpx-sse") else ""
             wrong = " ≠" if name in row["wrong"] else ""
             cells.append(f"{ns if name == 'httpx-sse' else f'{ns} {ratio}'.strip()}{wrong}")

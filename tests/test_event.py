@@ -7,9 +7,12 @@ import os
 import pickle
 import subprocess
 import sys
+from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 CHINESE = "data: 你好\n\n".encode()
 
@@ -88,6 +91,26 @@ def test_data_and_data_bytes_of_a_parsed_event(twin: Any, stream: bytes) -> None
     assert event.data == raw.decode(errors="replace")
     assert event.data is event.data
     assert event.data_bytes == raw
+
+
+# Where UTF-8 turns from right to wrong: Unicode, table 3-7.
+EDGES = bytes.fromhex("00417f808f909fa0bfc0c1c2dfe0e1ecedeeeff0f1f3f4f5ff")
+
+
+@pytest.mark.parametrize("prefix", [b"", b"seventeen letters"])
+def test_data_is_what_python_decodes_at_the_edges(twin: Any, prefix: bytes) -> None:
+    for octets in product(EDGES, repeat=4 if prefix == b"" else 3):
+        raw = prefix + bytes(octets)
+        assert twin.ServerSentEvent(data_bytes=raw).data == raw.decode("utf-8", "replace")
+
+
+@given(st.lists(st.one_of(st.binary(max_size=4), st.text(max_size=20).map(str.encode))))
+def test_data_is_what_python_decodes(twin: Any, parts: list[bytes]) -> None:
+    raw = b"".join(parts)
+    event = twin.ServerSentEvent(data_bytes=raw)
+    assert event.data == raw.decode("utf-8", "replace")
+    # As wide as Python would have made it: a str that is wider is not equal to itself as a key.
+    assert {event.data: 1}[raw.decode("utf-8", "replace")] == 1
 
 
 def test_json(twin: Any) -> None:

@@ -77,6 +77,23 @@ def overflows(case: LimitCase) -> bool:
     return case.too_large or case.flush_too_large
 
 
+LARGE = [70_000, 3, 1_000_000, 65_536, 65_537, 300_000, 0, 300_000, 131_072, 1]
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "語"])
+@pytest.mark.parametrize("lines", [1, 3])
+def test_events_of_changing_sizes_keep_their_own_data(twin: Any, lines: int, letter: str) -> None:
+    texts = ["\n".join([letter * (size // lines)] * lines) for size in LARGE]
+    blocks = ["".join(f"data: {line}\n" for line in text.split("\n")) + "\n" for text in texts]
+    stream = "".join(blocks).encode()
+    for size in (4096, 65_536, len(stream)):
+        parser = twin.Parser()
+        chunks = (stream[at : at + size] for at in range(0, len(stream), size))
+        events = [event for chunk in chunks for event in parser.feed(chunk)]
+        assert [event.data_bytes for event in events] == [text.encode() for text in texts]
+        assert [event.data for event in events] == texts
+
+
 @pytest.mark.parametrize(
     "case", [case for case in CASES if len(case.stream) < 150], ids=lambda case: case.name
 )
