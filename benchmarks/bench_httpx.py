@@ -9,7 +9,6 @@ Each row compares with what its users have now: httpx-sse over stock httpx, or w
 three. "paced" streams send an event every millisecond, so that each wakes the client.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import islice, product
@@ -18,10 +17,10 @@ from statistics import median
 from typing import Annotated, Any
 
 import typer
-from bench_peers import machine
 from clients import CLIENTS, Client, Httpx, ours, ours_with_deadlines
 from loopback import CHUNKINGS, PACED, loopback
 from paired import turns
+from record import record
 from rich.console import Console
 from rich.table import Table
 from workloads import OPENAI
@@ -184,11 +183,7 @@ def main(
             client.close()
     console.print(table(rows))
     versions = {name: text for client in clients for name, text in client.versions.items()}
-    console.print(*(f"{name} {value}" for name, value in (versions | machine()).items()), sep=", ")
-    if output is not None:
-        figures = {"machine": machine(), "versions": versions}
-        figures["rows"] = [row.as_json() for row in rows]
-        output.write_text(json.dumps(figures, indent=2) + "\n")
+    record(console, versions, [row.as_json() for row in rows], output)
 
 
 if __name__ == "__main__":

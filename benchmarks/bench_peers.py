@@ -7,10 +7,7 @@ the median of the rounds' own ratios. Name a folder of recorded streams in FASTS
 them measured too.
 """
 
-import json
-import platform
 from collections.abc import Iterable
-from datetime import date
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from paired import turns
 from peers import PEERS, HttpxSse, Peer
+from record import record
 from rich.console import Console
 from rich.table import Table
 from workloads import CHUNK_SIZES, SMALL_CHUNK_SIZES, Workload, workloads
@@ -81,22 +79,6 @@ def installed() -> list[Peer]:
     return peers
 
 
-def machine() -> dict[str, str]:
-    """What a figure depends on, besides the code."""
-    names = [line for line in _cpuinfo() if line.startswith("model name")]
-    return {
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "cpu": names[0].partition(": ")[2] if names else platform.processor(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "date": date.today().isoformat(),
-    }
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
-
-
 def table(rows: Iterable[Row], peers: list[Peer]) -> Table:
     drawn = Table("workload", "chunks", *(peer.name for peer in peers))
     drawn.title = "ns per event (times faster than httpx-sse)"
@@ -147,11 +129,7 @@ def main(
         console.print("≠ gives other events than the standard")
     console.print(chart(rows[0]))
     versions = {peer.distribution: peer.version for peer in here}
-    console.print(*(f"{name} {value}" for name, value in (versions | machine()).items()), sep=", ")
-    if output is not None:
-        figures = {"machine": machine(), "versions": versions}
-        figures["rows"] = [row.as_json() for row in rows]
-        output.write_text(json.dumps(figures, indent=2) + "\n")
+    record(console, versions, [row.as_json() for row in rows], output)
 
 
 if __name__ == "__main__":
