@@ -6,7 +6,6 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -43,12 +42,10 @@ def commit_of(name: str) -> str:
 def build(tree: Path, target: Path) -> Path:
     """Install what `tree` has into the new folder `target`, with the compiled twin or not at all.
 
-    What the build needs is downloaded unless it is here.
+    Each tree is built with what its own pyproject.toml asks for, which pip downloads.
     """
-    here = find_spec("setuptools") and find_spec("Cython")
-    options = ["--no-build-isolation"] if here else []
     pip = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    _run(*pip, "--no-deps", *options, "--target", str(target), str(tree), FASTSSE_BUILD="yes")
+    _run(*pip, "--no-deps", "--target", str(target), str(tree), FASTSSE_BUILD="yes")
     if not any((target / f"fastsse/_parser_c{suffix}").exists() for suffix in EXTENSION_SUFFIXES):
         raise BuildError(f"the compiled twin is missing from the build of {tree.name}")
     return target
