@@ -285,6 +285,24 @@ class TestLimit:
         finally:
             tracemalloc.stop()
 
+    @pytest.mark.parametrize("letter", ["x", "é", "語", "😀"])
+    def test_an_event_takes_three_times_its_size(self, twin: Any, letter: str) -> None:
+        text = letter * MEBIBYTE
+        size = len(text.encode())
+        stream = f"data: {text}\n\n".encode()
+        pieces = [stream[at : at + 1024] for at in range(0, len(stream), 1024)]
+        parser = twin.Parser(max_event_size=None)
+        tracemalloc.start()
+        try:
+            (event,) = [event for piece in pieces for event in parser.feed(piece)]
+            assert tracemalloc.get_traced_memory()[1] < 3 * size
+            tracemalloc.reset_peak()
+            assert event.data == text
+            allowed = 3 * size if text.isascii() else 2 * size + sys.getsizeof(text)
+            assert tracemalloc.get_traced_memory()[1] < allowed + MEBIBYTE // 16
+        finally:
+            tracemalloc.stop()
+
 
 class TestCutShort:
     """A call that an exception cut short has left half a state, which must not be gone on with."""

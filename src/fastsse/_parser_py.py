@@ -11,6 +11,7 @@ no byte is looked at again for each chunk, whatever the chunks.
 
 from __future__ import annotations
 
+from codecs import iterdecode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -108,7 +109,7 @@ class ServerSentEvent:
     def data(self) -> str:
         """The data lines joined by "\\n", decoded as UTF-8, with U+FFFD for what is not."""
         if self._data is None:
-            self._data = self._data_bytes.decode("utf-8", ERRORS)
+            self._data = _text(self._data_bytes)
         return self._data
 
     @property
@@ -152,6 +153,14 @@ class ServerSentEvent:
 
     def __init_subclass__(cls) -> None:
         raise TypeError("type 'fastsse.ServerSentEvent' is not an acceptable base type")
+
+
+def _text(value: bytes) -> str:
+    if len(value) <= WINDOW or value.isascii():
+        return value.decode("utf-8", ERRORS)
+    # In pieces, since Python makes room for six times the bytes where a text is not ASCII.
+    pieces = (value[at : at + WINDOW] for at in range(0, len(value), WINDOW))
+    return "".join(iterdecode(pieces, "utf-8", ERRORS))
 
 
 def _digits(value: bytes | bytearray) -> bytes | bytearray:
