@@ -126,6 +126,12 @@ class HttpxOverAiohttp(Httpx):
     kind = "HttpxAiohttpClient"
 
 
+class BothOverAiohttp(HttpxOverAiohttp):
+    """As well with httpx-sse over this transport, to tell the parser's part from its."""
+
+    name = peer_over = "httpx-aiohttp, both"
+
+
 class Httpx2(Httpx):
     name = module = peer = peer_over = "httpx2"
 
@@ -158,4 +164,4 @@ class HttpxSync(Client):
             return [event.data for event in events(response)]
 
 
-CLIENTS = (Httpx, HttpxOverAiohttp, Httpx2, HttpxSync)
+CLIENTS = (Httpx, HttpxOverAiohttp, BothOverAiohttp, Httpx2, HttpxSync)

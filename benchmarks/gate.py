@@ -67,6 +67,8 @@ def comparable(base: Path, change: Path) -> list[str]:
         raise BuildError(f"the change gives other events than it should: {'; '.join(wrong)}")
     if wrong := [name for name in before if not before[name]]:
         typer.echo(f"left out, the base gives other events: {'; '.join(wrong)}", err=True)
+    if not any(before.values()):
+        raise BuildError("the base gives other events in all rows: there is nothing to compare")
     return [name for name in after if before[name]]
 
 

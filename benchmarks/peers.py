@@ -120,14 +120,16 @@ class RequestsSse(Peer):
     name = distribution = "requests-sse"
     module = "requests_sse"
 
-    def events(self, chunks: Chunks) -> Iterator[Any]:
-        from requests import Response
+    def __init__(self) -> None:
+        super().__init__()
+        self._response = import_module("requests").Response
 
+    def events(self, chunks: Chunks) -> Iterator[Any]:
         def stream(*_: object, **__: object) -> Iterator[bytes]:
             yield from chunks
             raise EOFError
 
-        response = Response()
+        response = self._response()
         response.status_code = 200
         response.url = "http://localhost/"
         response.headers["content-type"] = "text/event-stream"
@@ -160,25 +162,28 @@ class LaunchDarkly(Peer):
     name = distribution = "launchdarkly-eventsource"
     module = "ld_eventsource"
 
-    def events(self, chunks: Chunks) -> Iterable[Any]:
-        from ld_eventsource.config import (
-            ConnectionClient,
-            ConnectionResult,
-            ConnectStrategy,
-            ErrorStrategy,
-        )
+    def __init__(self) -> None:
+        super().__init__()
+        config = import_module("ld_eventsource.config")
 
-        class Connection(ConnectStrategy, ConnectionClient):
+        class Connection(config.ConnectStrategy, config.ConnectionClient):
+            def __init__(self, chunks: Chunks) -> None:
+                self.chunks = chunks
+
             def create_client(self, logger: Any) -> Any:
                 return self
 
             def connect(self, last_event_id: str | None) -> Any:
-                return ConnectionResult(stream=iter(chunks), closer=None)
+                return config.ConnectionResult(stream=iter(self.chunks), closer=None)
 
             def close(self) -> None:
                 pass
 
-        client = self.library.SSEClient(Connection(), error_strategy=ErrorStrategy.always_fail())
+        self._connection = Connection
+        self._strategy = config.ErrorStrategy.always_fail()
+
+    def events(self, chunks: Chunks) -> Iterable[Any]:
+        client = self.library.SSEClient(self._connection(chunks), error_strategy=self._strategy)
         return client.events
 
 

@@ -113,10 +113,10 @@ def work(size: int) -> Callable[[], object]:
 
 @pytest.mark.parametrize(
     ("size", "verdict"),
-    [(10_000, Verdict.FINE), (12_000, Verdict.SLOWER), (8_000, Verdict.FINE)],
+    [(10_000, Verdict.FINE), (20_000, Verdict.SLOWER), (8_000, Verdict.FINE)],
 )
 def test_verdict_on_real_work(size: int, verdict: Verdict) -> None:
-    assert compare(work(10_000), work(size)).verdict is verdict
+    assert compare(work(10_000), work(size), tolerance=0.3).verdict is verdict
 
 
 @pytest.fixture
@@ -141,6 +141,9 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_recipe_passes_what_is_the_same(recipe: Path) -> None:
     done = run(recipe, "speed.py")
+    if done.returncode:
+        # As the recipe says: a second process, for the one in some hundred that is wrong.
+        done = run(recipe, "speed.py")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip().endswith(("fine", "in doubt"))
 

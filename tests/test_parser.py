@@ -285,11 +285,12 @@ class TestLimit:
         finally:
             tracemalloc.stop()
 
+    @pytest.mark.parametrize("end", [b"", b"\xff", b"\xf0"])
     @pytest.mark.parametrize("letter", ["x", "é", "語", "😀"])
-    def test_an_event_takes_three_times_its_size(self, twin: Any, letter: str) -> None:
-        text = letter * MEBIBYTE
-        size = len(text.encode())
-        stream = f"data: {text}\n\n".encode()
+    def test_an_event_takes_three_times_its_size(self, twin: Any, letter: str, end: bytes) -> None:
+        value = letter.encode() * MEBIBYTE + end
+        text, size = value.decode("utf-8", "replace"), len(value)
+        stream = b"data: " + value + b"\n\n"
         pieces = [stream[at : at + 1024] for at in range(0, len(stream), 1024)]
         parser = twin.Parser(max_event_size=None)
         tracemalloc.start()
@@ -303,6 +304,18 @@ class TestLimit:
         finally:
             tracemalloc.stop()
 
+    def test_nothing_large_stays_for_the_next_event(self, twin: Any) -> None:
+        parser = twin.Parser()
+        tracemalloc.start()
+        try:
+            parser.feed(b"event: " + b"x" * MEBIBYTE + b"\nevent\ndata: a\n\ndata: b\n\n")
+            assert tracemalloc.get_traced_memory()[0] < MEBIBYTE // 4
+            for line in (b"event: %b\n\ndata: c\n\n", b"id: %b\nid\n\n", b"data: %b\n\n"):
+                parser.feed(line.replace(b"%b", b"x" * MEBIBYTE))
+                assert tracemalloc.get_traced_memory()[0] < MEBIBYTE // 4
+        finally:
+            tracemalloc.stop()
+
 
 class TestCutShort:
     """A call that an exception cut short has left half a state, which must not be gone on with."""
@@ -310,6 +323,22 @@ class TestCutShort:
     FIRST = b"retry: 12345\nevent: E\ndata: " + b"a" * 70
     SECOND = b"\ndata: " + b"b" * 70 + b"\nid: 1234567\n"
     REST = b"data: c\n\n"
+
+    def test_out_of_memory_where_an_event_is_too_large(self, twin: Any) -> None:
+        testcapi = pytest.importorskip("_testcapi")
+        for allocation in range(20):
+            parser = twin.Parser(max_event_size=10)
+            kept: list[Any] = [[] for _ in range(200)]
+            testcapi.set_nomemory(allocation, allocation + 1)
+            try:
+                parser.feed(b"id: 5\n\ndata: 0123456789\ndata: foo")
+            except (MemoryError, SystemError, EventTooLarge):
+                pass
+            finally:
+                testcapi.remove_mem_hooks()
+            assert len(kept) == 200
+            with pytest.raises((EventTooLarge, RuntimeError)):
+                parser.feed(b"bar\n\n")
 
     @pytest.mark.parametrize("second", [SECOND, SECOND * 3 + b"\n" + SECOND])
     def test_out_of_memory(self, twin: Any, second: bytes) -> None:

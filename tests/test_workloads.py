@@ -16,7 +16,7 @@ SMALL = 4 * 2**20
 @pytest.mark.parametrize("workload", workloads(), ids=lambda workload: workload.name)
 def test_workload(twin: Any, workload: Workload, chunking: str) -> None:
     if chunking in SMALL_CHUNK_SIZES and workload.size > SMALL:
-        return
+        pytest.skip("too many calls for a test")
     size, events = SIZES[chunking], []
     for chunks, blocks in zip(workload.chunks(size), workload.streams, strict=True):
         assert b"".join(chunks) == b"".join(blocks)

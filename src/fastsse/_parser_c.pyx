@@ -32,6 +32,7 @@ from ._twins import (
     DEFAULT_MAX_EVENT_SIZE,
     MATCH_ARGS,
     as_json,
+    decode,
     expect,
     expect_limit,
     expect_retry,
@@ -88,7 +89,8 @@ cdef struct Bytes:
     char* at
     Py_ssize_t size
     Py_ssize_t capacity
-    # Where they are: in the shape of an ASCII str, so that many become a text without a copy.
+    # Where they are: in the shape of an ASCII str, so that many become a text without a copy. It
+    # is none until `fill` has seen that they are ASCII.
     PyObject* room
     Py_ssize_t size_before
 
@@ -171,9 +173,11 @@ cdef inline object boxed(int64_t retry):
 
 
 cdef inline str text_of(object value):
-    if PyBytes_CheckExact(value):
-        return decoded(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
-    return <str>value
+    cdef str text
+    if not PyBytes_CheckExact(value):
+        return <str>value
+    text = decoded(PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+    return decode(value) if text is None else text
 
 
 cdef inline Py_ssize_t size_of_name(const char* line, Py_ssize_t size) noexcept nogil:
@@ -488,10 +492,12 @@ The incremental parser of one stream: bytes in, events out.
         raise not_usable()
 
     cdef inline list _end_call(self):
-        cdef list events = self._events
+        cdef list events = self._taken_events()
         self._state = IDLE
-        if events is None:
-            return []
+        return events
+
+    cdef inline list _taken_events(self):
+        cdef list events = [] if self._events is None else self._events
         self._events = None
         return events
 
@@ -612,7 +618,9 @@ The incremental parser of one stream: bytes in, events out.
             # [event]
             self._count(uncounted)
             self._is_named = size > 0
-            if self._is_named and not is_same(self._event, at, size):
+            if size == 0:
+                self._event = None
+            elif not is_same(self._event, at, size):
                 self._event = stored(at, size)
         elif field == ID:
             # [id]
@@ -639,13 +647,13 @@ The incremental parser of one stream: bytes in, events out.
         return self._give_up() if self._size > self._limit else 0
 
     cdef int _give_up(self) except -1:
+        self._state = TOO_LARGE
         release(&self._value)
         release(&self._data)
+        self._event = self._id = None
         self._stored = NOWHERE
         self._field = NONE
-        events = self._end_call()
-        self._state = TOO_LARGE
-        raise EventTooLarge(self._limit, self._limit + 1, events)
+        raise EventTooLarge(self._limit, self._limit + 1, self._taken_events())
 
     cdef inline int _dispatch(self) except -1:
         # [dispatch]

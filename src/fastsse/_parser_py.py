@@ -11,7 +11,6 @@ no byte is looked at again for each chunk, whatever the chunks.
 
 from __future__ import annotations
 
-from codecs import iterdecode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -20,7 +19,9 @@ from ._twins import (
     DEFAULT_MAX_EVENT_SIZE,
     MATCH_ARGS,
     MAX_RETRY,
+    PIECE,
     as_json,
+    decode,
     expect,
     expect_limit,
     expect_retry,
@@ -109,7 +110,8 @@ class ServerSentEvent:
     def data(self) -> str:
         """The data lines joined by "\\n", decoded as UTF-8, with U+FFFD for what is not."""
         if self._data is None:
-            self._data = _text(self._data_bytes)
+            raw = self._data_bytes
+            self._data = raw.decode("utf-8", ERRORS) if len(raw) <= PIECE else decode(raw)
         return self._data
 
     @property
@@ -153,14 +155,6 @@ class ServerSentEvent:
 
     def __init_subclass__(cls) -> None:
         raise TypeError("type 'fastsse.ServerSentEvent' is not an acceptable base type")
-
-
-def _text(value: bytes) -> str:
-    if len(value) <= WINDOW or value.isascii():
-        return value.decode("utf-8", ERRORS)
-    # In pieces, since Python makes room for six times the bytes where a text is not ASCII.
-    pieces = (value[at : at + WINDOW] for at in range(0, len(value), WINDOW))
-    return "".join(iterdecode(pieces, "utf-8", ERRORS))
 
 
 def _digits(value: bytes | bytearray) -> bytes | bytearray:
@@ -427,6 +421,8 @@ class Parser:
         self._too_large = True
         self._open_line = bytearray()
         self._data = []
+        self._event = b""
+        self._id = None
         return EventTooLarge(self._limit, self._limit + 1, events)
 
 

@@ -1,12 +1,14 @@
 """What the twins share: limits, the checks of arguments, and what an event does that is not hot."""
 
 import sys
+from codecs import iterdecode
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
 
 DEFAULT_MAX_EVENT_SIZE: Final = 64 * 1024 * 1024
 MAX_RETRY: Final = 2**63 - 1
+PIECE: Final = 64 * 1024
 MATCH_ARGS: Final = ("event", "data", "id", "retry")
 
 T = TypeVar("T")
@@ -46,6 +48,15 @@ def expect_limit(max_event_size: object) -> int:
     if limit < 0:
         raise ValueError(f"max_event_size: expected 0 or more bytes, or None, got {limit}")
     return min(limit, sys.maxsize)
+
+
+def decode(value: bytes) -> str:
+    """The text of a value, with U+FFFD for what is not UTF-8; no room but for bytes and text."""
+    if len(value) <= PIECE or value.isascii():
+        return value.decode("utf-8", "replace")
+    # In pieces, since Python makes room for six times the bytes where a text is not ASCII.
+    pieces = (value[at : at + PIECE] for at in range(0, len(value), PIECE))
+    return "".join(iterdecode(pieces, "utf-8", "replace"))
 
 
 def not_usable() -> RuntimeError:

@@ -1,10 +1,10 @@
 """UTF-8 to str, faster than Python's own decoder where a text is short and is not all ASCII.
 
 Python makes its text wider, and moves it, as it meets wider characters. Here the bytes are
-measured first, which says how long the text is and how wide, so that each is written once.
+measured first, which says how long the text is and how wide, so that each is written once. What
+is long, or is not UTF-8, is left to Python.
 """
 
-from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
@@ -17,6 +17,9 @@ cdef extern from *:
 cdef extern from "Python.h":
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
     void* PyUnicode_DATA(object text)
+
+cdef enum:
+    SHORT = 64 * 1024
 
 ctypedef fused Unit:
     uint8_t
@@ -56,15 +59,18 @@ cdef inline bint is_ascii(const char* at, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline str decoded(const char* chars, Py_ssize_t size):
-    """The text of bytes that a zero ends, with U+FFFD for what is not UTF-8."""
+    """The text of bytes that a zero ends; None if they are many, or not UTF-8."""
     cdef const uint8_t* at = <const uint8_t*>chars
     cdef uint8_t highest
-    cdef Py_ssize_t length = measure(at, size, &highest)
+    cdef Py_ssize_t length
     cdef str text
     cdef bint is_valid
+    if size > SHORT:
+        return None
+    length = measure(at, size, &highest)
     # Lead bytes go up to 0xC3 for Latin-1, and up to 0xEF for what two bytes hold.
     if highest <= 0xC3:
-        text = PyUnicode_New(length, 0xFF)
+        text = PyUnicode_New(length, 0x7F if highest < 0x80 else 0xFF)
         is_valid = decode(at, at + size, <uint8_t*>PyUnicode_DATA(text))
     elif highest <= 0xEF:
         text = PyUnicode_New(length, 0xFFFF)
@@ -72,7 +78,7 @@ cdef inline str decoded(const char* chars, Py_ssize_t size):
     else:
         text = PyUnicode_New(length, 0x10FFFF)
         is_valid = decode(at, at + size, <uint32_t*>PyUnicode_DATA(text))
-    return text if is_valid else PyUnicode_DecodeUTF8(chars, size, "replace")
+    return text if is_valid else None
 
 
 cdef inline Py_ssize_t measure(const uint8_t* at, Py_ssize_t size, uint8_t* highest) noexcept nogil:
