@@ -3,22 +3,28 @@
     python -m pip install -e ".[bench]" && python benchmarks/bench_peers.py
 
 All take turns in each round; a figure is the median of the rounds in CPU time per event, a ratio
-the median of the rounds' own ratios. Name a folder of recorded streams in FASTSSE_STREAMS to have
-them measured too.
+the median of the rounds' own ratios. Rounds are of several processes, since one can be off by 15 %
+for its life, as its memory happens to lie. Name a folder of recorded streams in FASTSSE_STREAMS to
+have them measured too.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
 import typer
 from paired import turns
-from peers import PEERS, HttpxSse, Peer
+from peers import PEERS, Chunks, HttpxSse, Peer
 from record import record
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 from workloads import CHUNK_SIZES, SMALL_CHUNK_SIZES, Workload, workloads
 
@@ -27,27 +33,23 @@ BAR = 40
 TURN_NS = 20_000_000
 console = Console()
 
+# Nanoseconds per event of each peer, round by round, and the peers that gave other data.
+Figures = tuple[dict[str, list[float]], list[str]]
+
 
 class Row:
     """One workload in one chunking: nanoseconds per event of each peer, round by round."""
 
-    def __init__(self, workload: Workload, chunking: str, size: int | None) -> None:
+    def __init__(self, workload: Workload, chunking: str, peers: list[Peer]) -> None:
         self.workload = workload
         self.chunking = chunking
-        self.streams = workload.chunks(size)
-        self.rounds: dict[str, list[float]] = {}
+        self.rounds: dict[str, list[float]] = {peer.name: [] for peer in peers}
         self.wrong: list[str] = []
 
-    def measure(self, peers: list[Peer], rounds: int) -> None:
-        expected = [event.data for event in self.workload.events]
-        for peer in peers:
-            found = [event.data for chunks in self.streams for event in peer.events(chunks)]
-            if found != expected:
-                self.wrong.append(peer.name)
-        calls = [partial(peer.read, self.streams) for peer in peers]
-        costs = islice(turns(calls, TURN_NS), 1, rounds + 1)
-        for peer, taken in zip(peers, zip(*costs, strict=True), strict=True):
-            self.rounds[peer.name] = [ns / len(expected) for ns in taken]
+    def add(self, figures: Figures) -> None:
+        rounds, self.wrong = figures
+        for name, taken in rounds.items():
+            self.rounds[name] += taken
 
     def ns(self, name: str) -> float:
         return median(self.rounds[name])
@@ -68,15 +70,44 @@ class Row:
         }
 
 
-def installed() -> list[Peer]:
-    """The peers that are here; what is missing is left out aloud."""
+def installed(words: list[str]) -> list[Peer]:
+    """The peers that are here and have one of the words; what is missing is left out aloud."""
     peers = []
     for kind in PEERS:
-        try:
-            peers.append(kind())
-        except ImportError as error:
-            console.print(f"left out: {kind.name}, {error}")
+        if any(word in kind.name for word in words):
+            try:
+                peers.append(kind())
+            except ImportError as error:
+                console.print(f"left out: {kind.name}, {error}")
     return peers
+
+
+def measured(
+    words: list[str], only: str, sizes: dict[str, int | None], rounds: int
+) -> list[Figures]:
+    """The figures of each row, from the process that this is called in."""
+    with redirect_stdout(StringIO()):
+        peers = installed(words)
+    return [
+        figures(peers, workload, workload.chunks(size), rounds)
+        for workload in workloads()
+        if only in workload.name
+        for size in sizes.values()
+    ]
+
+
+def figures(peers: list[Peer], workload: Workload, streams: list[Chunks], rounds: int) -> Figures:
+    """What the peers give is compared first, then they take their turns."""
+    expected = [event.data for event in workload.events]
+    wrong = [
+        peer.name
+        for peer in peers
+        if expected != [event.data for chunks in streams for event in peer.events(chunks)]
+    ]
+    calls = [partial(peer.read, streams) for peer in peers]
+    costs = zip(*islice(turns(calls, TURN_NS), 1, rounds + 1), strict=True)
+    pairs = zip(peers, costs, strict=True)
+    return {peer.name: [ns / len(expected) for ns in taken] for peer, taken in pairs}, wrong
 
 
 def table(rows: Iterable[Row], peers: list[Peer]) -> Table:
@@ -106,7 +137,8 @@ def chart(row: Row) -> Table:
 
 
 def main(
-    rounds: Annotated[int, typer.Option(help="How often all take their turns.")] = 21,
+    rounds: Annotated[int, typer.Option(help="How often all take turns in a process.")] = 7,
+    processes: Annotated[int, typer.Option(help="In how many processes.")] = 5,
     only: Annotated[str, typer.Option(help="Workloads whose name has this in it.")] = "",
     peers: Annotated[str, typer.Option(help="Peers whose name has one of these words.")] = "",
     small: Annotated[bool, typer.Option(help="Chunks of 16 bytes and of 1 byte too.")] = False,
@@ -114,19 +146,23 @@ def main(
 ) -> None:
     """Measure the parsers beside each other."""
     words = [*peers.split(","), HttpxSse.name] if peers else [""]
-    here = [peer for peer in installed() if any(word in peer.name for word in words)]
+    here = installed(words)
     sizes = CHUNK_SIZES | SMALL_CHUNK_SIZES if small else CHUNK_SIZES
-    rows = []
-    for workload in workloads():
-        if only in workload.name:
-            for chunking, size in sizes.items():
-                row = Row(workload, chunking, size)
-                row.measure(here, rounds)
-                rows.append(row)
-                console.print(f"{workload.name}, {chunking}: {row.ratio(here[0].name):.1f}x")
+    rows = [
+        Row(workload, chunking, here)
+        for workload in workloads()
+        if only in workload.name
+        for chunking in sizes
+    ]
+    fresh = get_context("spawn")
+    for _ in track(range(processes), "measuring", console=console):
+        with ProcessPoolExecutor(1, fresh) as process:
+            found = process.submit(measured, words, only, sizes, rounds).result()
+        for row, figures in zip(rows, found, strict=True):
+            row.add(figures)
     console.print(table(rows, here))
     if any(row.wrong for row in rows):
-        console.print("≠ gives other events than the standard")
+        console.print("≠ gives other data than the standard")
     console.print(chart(rows[0]))
     versions = {peer.distribution: peer.version for peer in here}
     record(console, versions, [row.as_json() for row in rows], output)
