@@ -71,13 +71,13 @@ cdef inline str decoded(const char* chars, Py_ssize_t size):
     # Lead bytes go up to 0xC3 for Latin-1, and up to 0xEF for what two bytes hold.
     if highest <= 0xC3:
         text = PyUnicode_New(length, 0x7F if highest < 0x80 else 0xFF)
-        is_valid = decode(at, at + size, <uint8_t*>PyUnicode_DATA(text))
+        is_valid = write(at, at + size, <uint8_t*>PyUnicode_DATA(text))
     elif highest <= 0xEF:
         text = PyUnicode_New(length, 0xFFFF)
-        is_valid = decode(at, at + size, <uint16_t*>PyUnicode_DATA(text))
+        is_valid = write(at, at + size, <uint16_t*>PyUnicode_DATA(text))
     else:
         text = PyUnicode_New(length, 0x10FFFF)
-        is_valid = decode(at, at + size, <uint32_t*>PyUnicode_DATA(text))
+        is_valid = write(at, at + size, <uint32_t*>PyUnicode_DATA(text))
     return text if is_valid else None
 
 
@@ -97,7 +97,7 @@ cdef inline Py_ssize_t measure(const uint8_t* at, Py_ssize_t size, uint8_t* high
     return length
 
 
-cdef inline bint decode(const uint8_t* at, const uint8_t* end, Unit* out) noexcept nogil:
+cdef inline bint write(const uint8_t* at, const uint8_t* end, Unit* out) noexcept nogil:
     """Write the characters; False where it is not UTF-8 (Unicode, table 3-7)."""
     cdef uint32_t code
     cdef int i
