@@ -19,6 +19,7 @@ LAYERS = [
     {"_source", "_deadlines", "_check"},
     {"_stream"},
     {"__init__"},
+    {"httpx_sse", "sdk", "event_source"},
     {"cli"},
     {"__main__"},
 ]
