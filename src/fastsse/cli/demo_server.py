@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from sse_starlette import EventSourceResponse
@@ -31,14 +31,16 @@ _ids = itertools.count(1)
 
 
 @contextmanager
-def serve(app: Any, **settings: Any) -> Iterator[str]:
+def serve(
+    app: Any, *, lifespan: Literal["auto", "on", "off"] = "off", **settings: Any
+) -> Iterator[str]:
     """Run an ASGI app under uvicorn on a free port of the loopback; gives its base URL.
 
-    The settings are those of `uvicorn.Config`.
+    `lifespan` and the settings are those of `uvicorn.Config`.
     """
     listener = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1, **settings
+        app, log_level="critical", lifespan=lifespan, timeout_graceful_shutdown=1, **settings
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
