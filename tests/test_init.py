@@ -17,6 +17,7 @@ LAYERS = [
     {"_parser_py", "_parser_c"},
     {"_parser"},
     {"_source", "_deadlines", "_check"},
+    {"_clients"},
     {"_stream"},
     {"__init__"},
     {"httpx_sse", "sdk", "event_source"},

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from reading import Reader
 
-from fastsse._source import source_of
+from fastsse._clients import source_of
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Is the response an event stream? If not: the error, with the start of what it is instead."""
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from ._errors import ResponseError
 
@@ -11,21 +11,32 @@ BODY_SIZE = 4 * 1024
 BODY_SECONDS = 5.0
 
 
-def is_event_stream(response: Any) -> bool:
+class Answer(Protocol):
+    """A response, and what is checked of it."""
+
+    @property
+    def response(self) -> Any: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+
+def is_event_stream(answer: Answer) -> bool:
     """Whether the status is 2xx and the essence of the content type is text/event-stream.
 
     Source: WHATWG HTML 9.2.3, which takes 200 alone; here any 2xx will do.
     """
-    content_type = response.headers.get("content-type", "")
+    content_type = answer.headers.get("content-type") or ""
     essence = content_type.partition(";")[0].strip().lower()
-    status: int = response.status_code
-    return 200 <= status < 300 and essence == "text/event-stream"
+    return 200 <= answer.status < 300 and essence == "text/event-stream"
 
 
-def response_error(response: Any, body: bytes) -> ResponseError:
+def response_error(answer: Answer, body: bytes) -> ResponseError:
     """The error that tells what the response is."""
-    headers = response.headers
-    return ResponseError(response.status_code, headers, headers.get("content-type"), body, response)
+    headers = answer.headers
+    content_type = headers.get("content-type")
+    return ResponseError(answer.status, headers, content_type, body, answer.response)
 
 
 def start_of(chunks: Iterable[bytes]) -> bytes:

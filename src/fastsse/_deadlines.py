@@ -10,9 +10,18 @@ import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 NEVER = float("inf")
+
+
+class Wire(Protocol):
+    """What a wait for bytes stands on, as far as deadlines can get at it."""
+
+    @property
+    def read_timeout(self) -> float | None: ...
+    def set_read_timeout(self, seconds: float | None) -> bool: ...
+    def socket(self) -> Any: ...
 
 
 class Expired(Exception):
@@ -72,11 +81,11 @@ def _seconds(name: str, value: float | None) -> float:
 
 
 def on_event_loop(
-    chunks: AsyncIterator[bytes], deadlines: Deadlines, response: Any
+    chunks: AsyncIterator[bytes], deadlines: Deadlines, wire: Wire
 ) -> AsyncIterator[bytes]:
     """The guard for the event loop that runs: trio's, or else asyncio's."""
-    take_over(response, deadlines)
-    set_read_timeout(response, NEVER)
+    keep_idle(wire, deadlines)
+    wire.set_read_timeout(None)
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return on_trio(chunks, deadlines, trio)
@@ -188,72 +197,81 @@ def _ring(alarm: "weakref.ref[_Alarm]") -> None:
         strong._ring()
 
 
-def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, response: Any) -> Iterator[bytes]:
-    """Guard a blocking wait, by the client's read timeout and by shutting its socket down."""
+def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, wire: Wire) -> Iterator[bytes]:
+    """Guard a blocking wait: by the client's read timeout, and by shutting its socket down."""
     deadlines.begin(time.monotonic())
-    over_http2 = _extension(response, "http_version") == b"HTTP/2"
-    watchdog = _Watchdog(deadlines, None if over_http2 else _socket_of(response))
-    take_over(response, deadlines)
+    keep_idle(wire, deadlines)
+    sock = wire.socket()
+    has_timeout = wire.set_read_timeout(_read(min(deadlines.idle, deadlines.total)))
+    watchdog = _Watchdog(deadlines, sock, bites_idle=not has_timeout)
     try:
         while True:
             # From here on the watchdog bites: it must not miss a wait that is judged just before.
-            watchdog.waiting = True
-            since = time.monotonic()
-            if since >= deadlines.ends:
+            watchdog.since = since = time.monotonic()
+            if time.monotonic() >= deadlines.ends:
                 raise deadlines.passed(since)
-            if over_http2:
-                # Read anew for each wait there, so that it can be the next deadline's.
-                set_read_timeout(response, deadlines.next(since)[0] - since)
+            if sock is None:
+                # Where the client reads it anew for each wait, so that any deadline can be it.
+                wire.set_read_timeout(_read(deadlines.next(since)[0] - since))
             try:
                 chunk = next(chunks, None)
             except Exception as error:
                 if watchdog.bitten is not None:
                     raise watchdog.bitten from error
-                if any(kind.__name__ == "ReadTimeout" for kind in type(error).__mro__):
+                if has_timeout and any(
+                    kind.__name__ == "ReadTimeout" for kind in type(error).__mro__
+                ):
                     raise deadlines.expired(deadlines.next(since)[1]) from error
                 raise
-            watchdog.waiting = False
+            watchdog.since = None
             if chunk is None:
                 if watchdog.bitten is not None:
                     # A body that ends with its connection seems complete once the socket is shut.
                     raise watchdog.bitten
                 return
-            overdue = response is None and time.monotonic() - since > deadlines.idle
+            overdue = not has_timeout and time.monotonic() - since > deadlines.idle
             yield chunk
             if overdue:
-                # Nothing but this could end a wait for a plain iterable.
+                # Nothing but this could end the wait.
                 raise deadlines.expired("idle")
     finally:
         watchdog.stop()
 
 
 class _Watchdog:
-    """A thread that shuts the socket down under a reader that still waits at a deadline."""
+    """A thread that shuts the socket down under a reader that still waits at a deadline.
 
-    def __init__(self, deadlines: Deadlines, sock: Any) -> None:
+    Attributes:
+        since: when the wait began; None while there is none.
+        bitten: the deadline that it shut the socket down for.
+    """
+
+    def __init__(self, deadlines: Deadlines, sock: Any, *, bites_idle: bool) -> None:
         import threading
 
-        self.waiting = False
+        self.since: float | None = None
         self.bitten: Expired | None = None
         self._deadlines = deadlines
         self._socket = sock
+        self._bites_idle = bites_idle
         self._new_timer = threading.Timer
         self._timer: threading.Timer | None = None
         # A collection of garbage may stop this watchdog from within its own thread.
         self._lock = threading.RLock()
-        self._arm()
+        self._arm(self._next(time.monotonic())[0])
 
     def stop(self) -> None:
         with self._lock:
-            self._socket = None
             if self._timer is not None:
                 self._timer.cancel()
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = None
 
-    def _next(self) -> tuple[float, str]:
-        return self._deadlines.next(NEVER)
+    def _next(self, since: float) -> tuple[float, str]:
+        return self._deadlines.next(since if self._bites_idle else NEVER)
 
-    def _arm(self) -> None:
-        at, _ = self._next()
+    def _arm(self, at: float) -> None:
         if at < NEVER and self._socket is not None:
             self._timer = self._new_timer(at - time.monotonic(), self._ring)
             self._timer.daemon = True
@@ -261,51 +279,28 @@ class _Watchdog:
 
     def _ring(self) -> None:
         with self._lock:
-            at, deadline = self._next()
-            if at > time.monotonic():
-                self._arm()
-            elif self.waiting and self._socket is not None:
+            now, since = time.monotonic(), self.since
+            at, deadline = self._next(now if since is None else since)
+            if at > now:
+                self._arm(at)
+            elif since is not None and self._socket is not None:
                 import socket
 
                 self.bitten = self._deadlines.expired(deadline)
                 with suppress(OSError):
-                    # The method of the plain socket: that of a TLS one changes its state too.
-                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def take_over(response: Any, deadlines: Deadlines) -> None:
-    """Put ours in the place of the client's read timeout, for this response alone.
+def keep_idle(wire: Wire, deadlines: Deadlines) -> None:
+    """Let the client's read timeout, which ours take the place of, go on as the idle deadline.
 
-    Where only the first event has a deadline, a stream that stalls after it must not hang: the
-    client's read timeout goes on as the idle deadline, but never beats the first event's.
+    Where only the first event has a deadline, a stream that stalls after it must not hang; but
+    what goes on never beats the first event's.
     """
-    timeouts = _timeouts_of(response)
-    read = timeouts.get("read")
+    read = wire.read_timeout
     if deadlines.idle == deadlines.total == NEVER and read is not None:
         deadlines.idle = max(read, deadlines.first_event)
-    set_read_timeout(response, min(deadlines.idle, deadlines.total))
 
 
-def set_read_timeout(response: Any, seconds: float) -> None:
-    timeouts = _timeouts_of(response)
-    if timeouts:
-        # A new dict, since the caller may have made the old one for more requests than this.
-        read = seconds if seconds < NEVER else None
-        response.request.extensions["timeout"] = {**timeouts, "read": read}
-
-
-def _timeouts_of(response: Any) -> dict[str, float | None]:
-    # A response without a request has no timeouts: it came from memory.
-    with suppress(AttributeError, RuntimeError):
-        timeouts: dict[str, float | None] = response.request.extensions.get("timeout", {})
-        return timeouts
-    return {}
-
-
-def _socket_of(response: Any) -> Any:
-    stream = _extension(response, "network_stream")
-    return None if stream is None else stream.get_extra_info("socket")
-
-
-def _extension(response: Any, name: str) -> Any:
-    return getattr(response, "extensions", {}).get(name)
+def _read(seconds: float) -> float | None:
+    return seconds if seconds < NEVER else None

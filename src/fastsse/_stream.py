@@ -18,10 +18,11 @@ from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ._check import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
+from ._clients import source_of
 from ._deadlines import Deadlines, Expired, on_event_loop, on_socket
 from ._errors import EventTooLarge, SSEError, StreamTimeout
 from ._parser import Parser, ServerSentEvent
-from ._source import Response, Source, source_of
+from ._source import Response, Source
 from ._twins import DEFAULT_MAX_EVENT_SIZE
 
 if TYPE_CHECKING:
@@ -310,20 +311,20 @@ class EventStream:
 
     def _begin(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         self._started_ns = perf_counter_ns()
-        if self._check_response and not is_event_stream(self.response):
-            guarded = on_socket(chunks, self._body_deadlines(), self.response)
-            raise response_error(self.response, start_of(self._source.decode(guarded)))
+        if self._check_response and not is_event_stream(self._source):
+            guarded = on_socket(chunks, self._body_deadlines(), self._source)
+            raise response_error(self._source, start_of(self._source.decode(guarded)))
         if self._deadlines:
-            chunks = on_socket(chunks, self._deadlines, self.response)
+            chunks = on_socket(chunks, self._deadlines, self._source)
         return self._source.decode(chunks)
 
     async def _abegin(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         self._started_ns = perf_counter_ns()
-        if self._check_response and not is_event_stream(self.response):
-            guarded = on_event_loop(chunks, self._body_deadlines(), self.response)
-            raise response_error(self.response, await astart_of(self._source.adecode(guarded)))
+        if self._check_response and not is_event_stream(self._source):
+            guarded = on_event_loop(chunks, self._body_deadlines(), self._source)
+            raise response_error(self._source, await astart_of(self._source.adecode(guarded)))
         if self._deadlines:
-            chunks = on_event_loop(chunks, self._deadlines, self.response)
+            chunks = on_event_loop(chunks, self._deadlines, self._source)
         return self._source.adecode(chunks)
 
     def _body_deadlines(self) -> Deadlines:
