@@ -385,6 +385,12 @@ class TestAccelerate:
         copied = client.with_middleware(lambda request, call_next: call_next(request))
         assert type(copied._make_sse_decoder()) is SSEDecoder
 
+    def test_again_and_again(self) -> None:
+        client = openai.OpenAI(api_key="key")
+        for _ in range(5000):
+            accelerate(client)
+        assert type(client.copy()._make_sse_decoder()) is SSEDecoder
+
     def test_credentials_go_with_copies(self) -> None:
         def provider(**_: Any) -> Any:
             raise AssertionError("asked for a token")
