@@ -97,7 +97,7 @@ class SSEDecoder:
 def accelerate(client: Client, *, max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE) -> Client:
     """Have a client decode its streams with ours, and what its `copy` and `with_options` make.
 
-    A client whose class brings a decoder of its own, as those of Bedrock do, is left as it is.
+    A client whose class brings a decoder of its own, as `AnthropicBedrock` does, is left as it is.
 
     Args:
         client: a client of the openai, anthropic or groq SDK, or of another with the same hook.
