@@ -141,9 +141,20 @@ def test_final(twin: Any) -> None:
             type("Sub", (kind,), {})
 
 
-def test_repr_makes_the_event_again(twin: Any) -> None:
-    event = twin.ServerSentEvent(event="e", data="d'\n", id="i", retry=5)
-    assert repr(event) == "ServerSentEvent(event='e', data=\"d'\\n\", id='i', retry=5)"
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({}, "event='message'"),
+        ({"event": "", "retry": 0}, "event='', retry=0"),
+        (
+            {"event": "e", "data": "d'\n", "id": "i", "retry": 5},
+            "event='e', data=\"d'\\n\", id='i', retry=5",
+        ),
+    ],
+)
+def test_repr_makes_the_event_again(twin: Any, fields: Any, shown: str) -> None:
+    event = twin.ServerSentEvent(**fields)
+    assert repr(event) == f"ServerSentEvent({shown})"
     assert eval(repr(event), {"ServerSentEvent": twin.ServerSentEvent}) == event
 
 

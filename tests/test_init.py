@@ -55,7 +55,7 @@ def test_import_loads_the_core_alone() -> None:
 def test_pure_is_picked_when_it_is_asked_for() -> None:
     script = "import fastsse; print(fastsse.ACCELERATED, fastsse.Parser().feed(b'data: x\\n\\n'))"
     found = run(script, FASTSSE_PURE="1")
-    assert found == "False [ServerSentEvent(event='message', data='x', id='', retry=None)]"
+    assert found == "False [ServerSentEvent(event='message', data='x')]"
 
 
 def test_empty_is_not_set() -> None:

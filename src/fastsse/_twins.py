@@ -83,9 +83,10 @@ def fields_of(event: Any) -> tuple[str, str, str, int | None] | None:
 
 
 def represent(event: Any) -> str:
-    """The `repr` of an event: the call that makes one like it."""
-    fields = ", ".join(f"{name}={getattr(event, name)!r}" for name in MATCH_ARGS)
-    return f"ServerSentEvent({fields})"
+    """The `repr` of an event: a call that makes one like it, with its type and what is set."""
+    others = {name: getattr(event, name) for name in MATCH_ARGS[1:]}
+    shown = [f", {name}={value!r}" for name, value in others.items() if value not in ("", None)]
+    return f"ServerSentEvent(event={event.event!r}{''.join(shown)})"
 
 
 def reduce(event: Any) -> tuple[Any, ...]:
