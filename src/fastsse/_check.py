@@ -23,13 +23,20 @@ class Answer(Protocol):
 
 
 def is_event_stream(answer: Answer) -> bool:
-    """Whether the status is 2xx and the essence of the content type is text/event-stream.
+    """Whether the status is 2xx, and the content type that of event streams.
 
     Source: WHATWG HTML 9.2.3, which takes 200 alone; here any 2xx will do.
     """
-    content_type = answer.headers.get("content-type") or ""
-    essence = content_type.partition(";")[0].strip().lower()
-    return 200 <= answer.status < 300 and essence == "text/event-stream"
+    return 200 <= answer.status < 300 and has_event_stream_type(answer.headers)
+
+
+def has_event_stream_type(headers: Mapping[str, str]) -> bool:
+    """Whether the essence of the content type is text/event-stream.
+
+    Source: WHATWG HTML 9.2.3.
+    """
+    content_type = headers.get("content-type") or ""
+    return content_type.partition(";")[0].strip().lower() == "text/event-stream"
 
 
 def response_error(answer: Answer, body: bytes) -> ResponseError:

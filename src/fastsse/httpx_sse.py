@@ -1,0 +1,179 @@
+"""The names of httpx-sse 0.4.3 over our parser, so that one import is the whole migration.
+
+    import fastsse.httpx_sse as httpx_sse
+
+    with httpx_sse.connect_sse(client, "GET", url) as source:
+        for event in source.iter_sse():
+            print(event.event, event.data)
+
+For clients of httpx and of httpx2. As there, the status of the response is not checked:
+`source.response.raise_for_status()` does. What differs is in the docs, line by line.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from . import EventTooLarge, iter_events
+from . import ServerSentEvent as _Event
+from . import SSEError as _Error
+from ._check import has_event_stream_type
+
+__version__ = "0.4.3"
+"""The version of httpx-sse whose names these are, for code that asks."""
+
+__all__ = [
+    "EventSource",
+    "SSEError",
+    "ServerSentEvent",
+    "__version__",
+    "aconnect_sse",
+    "connect_sse",
+]
+
+if TYPE_CHECKING:
+    # Events are the core's own. Its class is final, so that only checkers can see a kind of it.
+    _Base = _Event
+else:
+    _Base = object
+
+
+def _transport_errors() -> Iterator[Any]:
+    for client in ("httpx", "httpx2"):
+        try:
+            yield import_module(client).TransportError
+        except ModuleNotFoundError as error:
+            if error.name != client:
+                raise
+
+
+class SSEError(_Error, *_transport_errors()):  # type: ignore[misc]
+    """The content type is not text/event-stream, or an event is over 64 MiB.
+
+    A `fastsse.SSEError`, and the `TransportError` of httpx and of httpx2, where they are
+    installed. Its cause is the `fastsse.EventTooLarge` if that is what it is about.
+    """
+
+
+class _AnyEvent(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, _Event)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        return super().__subclasscheck__(subclass) or issubclass(subclass, _Event)
+
+
+class ServerSentEvent(_Base, metaclass=_AnyEvent):  # type: ignore[misc]
+    """Makes a `fastsse.ServerSentEvent`; any of them is an instance.
+
+    Args:
+        event: the event type; "message" for None and "".
+        data: the data, its lines joined by "\\n"; "" for None.
+        id: the last event ID of the stream when the event was dispatched; "" for None.
+        retry: the reconnection time in ms, if the event's own block set one.
+
+    Raises:
+        TypeError, ValueError: as `fastsse.ServerSentEvent` does.
+    """
+
+    __match_args__ = _Event.__match_args__
+
+    def __new__(
+        cls,
+        event: str | None = None,
+        data: str | None = None,
+        id: str | None = None,
+        retry: int | None = None,
+    ) -> Self:
+        made = _Event(
+            event=event or "message",
+            data="" if data is None else data,
+            id="" if id is None else id,
+            retry=retry,
+        )
+        return cast(Self, made)
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'fastsse.ServerSentEvent' is not an acceptable base type")
+
+
+class EventSource:
+    """The events of one response.
+
+    Args:
+        response: a response of httpx or httpx2, sync or async; nothing is read of it yet.
+    """
+
+    def __init__(self, response: Any) -> None:
+        self._response = response
+
+    @property
+    def response(self) -> Any:
+        """The response, as for its status and headers."""
+        return self._response
+
+    def iter_sse(self) -> Iterator[ServerSentEvent]:
+        """The events of a synchronous response.
+
+        While iterating it raises `SSEError`, after the events before it, and what the client
+        itself raises. A response whose type is another is left as it is, to be read.
+        """
+        try:
+            yield from self._events()
+        except EventTooLarge as error:
+            raise SSEError(str(error)) from error
+
+    async def aiter_sse(self) -> AsyncGenerator[ServerSentEvent, None]:
+        """The same of an asynchronous response."""
+        try:
+            async with aclosing(aiter(self._events())) as events:
+                async for event in events:
+                    yield event
+        except EventTooLarge as error:
+            raise SSEError(str(error)) from error
+
+    def _events(self) -> Any:
+        response = self._response
+        if not has_event_stream_type(response.headers):
+            found = response.headers.get("content-type", "no content type")
+            raise SSEError(
+                f"expected text/event-stream, got {found} (status {response.status_code})"
+            )
+        return iter_events(response, check_response=False)
+
+
+@contextmanager
+def connect_sse(client: Any, method: str, url: Any, **kwargs: Any) -> Iterator[EventSource]:
+    """Send a request for events, and close the response at the end of `with`.
+
+    Args:
+        client: an `httpx.Client` or `httpx2.Client`.
+        method, url: of the request.
+        kwargs: what else `client.stream` takes. `headers` may have an `Accept` or a
+            `Cache-Control` of their own; else they are text/event-stream and no-store, whatever
+            the client has for its other requests.
+    """
+    kwargs["headers"] = _with_defaults(kwargs.get("headers"))
+    with client.stream(method, url, **kwargs) as response:
+        yield EventSource(response)
+
+
+@asynccontextmanager
+async def aconnect_sse(
+    client: Any, method: str, url: Any, **kwargs: Any
+) -> AsyncIterator[EventSource]:
+    """The same with an `httpx.AsyncClient` or `httpx2.AsyncClient`, and `async with`."""
+    kwargs["headers"] = _with_defaults(kwargs.get("headers"))
+    async with client.stream(method, url, **kwargs) as response:
+        yield EventSource(response)
+
+
+def _with_defaults(headers: Any) -> list[tuple[Any, Any]]:
+    if isinstance(headers, Mapping):
+        # The items() of a client's own Headers would join the lines of one name.
+        headers = getattr(headers, "raw", headers.items())
+    given = list(headers or ())
+    names = {(name.decode() if isinstance(name, bytes) else name).lower() for name, _ in given}
+    defaults = [("Accept", "text/event-stream"), ("Cache-Control", "no-store")]
+    return [pair for pair in defaults if pair[0].lower() not in names] + given
