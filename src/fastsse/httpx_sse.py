@@ -119,6 +119,7 @@ class EventSource:
         While iterating it raises `SSEError`, after the events before it, and what the client
         itself raises. A response whose type is another is left as it is, to be read.
         """
+        self._check_content_type()
         try:
             yield from self._events()
         except EventTooLarge as error:
@@ -126,6 +127,7 @@ class EventSource:
 
     async def aiter_sse(self) -> AsyncGenerator[ServerSentEvent, None]:
         """The same of an asynchronous response."""
+        self._check_content_type()
         try:
             async with aclosing(aiter(self._events())) as events:
                 async for event in events:
@@ -133,14 +135,16 @@ class EventSource:
         except EventTooLarge as error:
             raise SSEError(str(error)) from error
 
-    def _events(self) -> Any:
+    # Named as in httpx-sse, since some replace it to read what says that it is something else.
+    def _check_content_type(self) -> None:
         response = self._response
         if not has_event_stream_type(response.headers):
             found = response.headers.get("content-type", "no content type")
-            raise SSEError(
-                f"expected text/event-stream, got {found} (status {response.status_code})"
-            )
-        return iter_events(response, check_response=False)
+            status = response.status_code
+            raise SSEError(f"expected text/event-stream, got {found} (status {status})")
+
+    def _events(self) -> Any:
+        return iter_events(self._response, check_response=False)
 
 
 @contextmanager
