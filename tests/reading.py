@@ -6,6 +6,7 @@ A plugin of pytest too, with the fixtures for that; conftest loads it unless `--
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -115,13 +116,27 @@ def http2_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def tls_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the keys of a certificate for the loopback, and that of its authority."""
     folder = tmp_path_factory.mktemp("tls")
-    certificate = trustme.CA().issue_cert("127.0.0.1")
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "chain.pem"))
-    keys = {"ssl_keyfile": folder / "key.pem", "ssl_certfile": folder / "chain.pem"}
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tls_url(certificate: Path) -> Iterator[str]:
+    keys = {"ssl_keyfile": certificate / "key.pem", "ssl_certfile": certificate / "chain.pem"}
     with serve(server.app, **keys) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def http2_tls_url(certificate: Path) -> Iterator[str]:
+    with server.serve_http2(certificate=certificate) as url:
         yield url
 
 

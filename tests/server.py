@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,23 @@ async def events(query: dict[str, str]) -> Body:
     for number in range(int(query.get("n", 3))):
         yield event(number)
         await asyncio.sleep(float(query.get("delay", 0)))
+
+
+acknowledged: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+
+async def acknowledged_events(query: dict[str, str]) -> Body:
+    """Events of many sizes, each sent when the one before it was acknowledged at /acknowledge."""
+    texts = [f"HTTP/{query['http_version']}", "ü", "", "x\ny", "z" * int(query["size"])]
+    for number, text in enumerate(texts):
+        lines = "".join(f"data: {line}\n" for line in text.split("\n"))
+        yield f"id: {number}\n{lines}\n".encode()
+        await asyncio.wait_for(acknowledged[f"{query['key']}/{number}"].wait(), 3)
+
+
+async def acknowledge(query: dict[str, str]) -> Body:
+    acknowledged[f"{query['key']}/{query['number']}"].set()
+    yield b"thanks"
 
 
 async def cut(query: dict[str, str]) -> Body:
@@ -109,6 +127,8 @@ async def echo(query: dict[str, str]) -> Body:
 
 PATHS: dict[str, tuple[int, list[tuple[str, str]], Callable[[dict[str, str]], Body]]] = {
     "/events": (200, STREAM, events),
+    "/acknowledged": (200, STREAM, acknowledged_events),
+    "/acknowledge": (200, [], acknowledge),
     "/charset": (200, [("content-type", 'TEXT/Event-Stream ;charset="latin-1"')], events),
     "/cut": (200, STREAM, cut),
     "/stall": (200, STREAM, stall),
@@ -157,7 +177,7 @@ async def app(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send
     if scope["type"] != "http":
         return
     status, headers, body = PATHS[scope["path"]]
-    query = dict(parse_qsl(scope["query_string"].decode()))
+    query = dict(parse_qsl(scope["query_string"].decode()), http_version=scope["http_version"])
     if scope["path"] == "/echo":
         query = await _request(scope, receive)
     await asyncio.sleep(float(query.get("think", 0)))
@@ -192,15 +212,21 @@ async def _request(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]])
 
 
 @contextmanager
-def serve_http2() -> Iterator[str]:
-    """The same app under hypercorn, which speaks HTTP/2, without TLS; gives its base URL."""
+def serve_http2(*, certificate: Path | None = None) -> Iterator[str]:
+    """The same app under hypercorn, which speaks HTTP/2; gives its base URL.
+
+    With TLS if there is a folder with the keys of a certificate, else by prior knowledge.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
     command = [sys.executable, "-m", "hypercorn", "--bind", address, "--log-level", "critical"]
+    if certificate:
+        command += ["--keyfile", str(certificate / "key.pem")]
+        command += ["--certfile", str(certificate / "chain.pem")]
     with subprocess.Popen([*command, "server:app"], cwd=Path(__file__).parent) as process:
         try:
             _wait_for(address)
-            yield f"http://{address}"
+            yield f"{'https' if certificate else 'http'}://{address}"
         finally:
             process.kill()
 

@@ -151,10 +151,13 @@ class _Pieces:
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
+        # With a size urllib3-future waits for so much decoded content; without one urllib3 itself
+        # makes room for all that a chunk announces.
+        self._size = None if hasattr(raw, "is_from_promise") else PIECE_SIZE
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         while True:
-            piece = self._raw.read1(PIECE_SIZE, decode_content=True)
+            piece = self._raw.read1(self._size, decode_content=True)
             if piece:
                 yield piece
             elif self._raw.closed:
@@ -234,8 +237,9 @@ def _plain(source: Any) -> Source | None:
 
 ROWS: dict[str, Callable[[Any], Source | None]] = {
     "httpx, httpx2": _httpx,
-    "aiohttp": _aiohttp,
+    # Before aiohttp's, which asks for `content`: that of a response of these would read it whole.
     "requests, niquests": _requests,
+    "aiohttp": _aiohttp,
     "urllib3": _urllib3,
     "pyreqwest": _pyreqwest,
     "or an iterable or async iterable of bytes": _plain,
