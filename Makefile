@@ -1,4 +1,4 @@
-.PHONY: build test pure lint check clean
+.PHONY: build test pure lint docs check clean
 
 build:
 	FASTSSE_BUILD=yes python -m pip install -e .
@@ -16,10 +16,13 @@ lint:
 	cython-lint src
 	zizmor --offline --quiet .github
 
+docs:
+	zensical build --clean --strict
+
 check:
 	bash .ci/run
 
 clean:
-	rm -rf build dist wheelhouse src/*.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf build dist wheelhouse site .cache src/*.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f src/fastsse/_parser_c.c src/fastsse/*.so src/fastsse/*.pyd
 	find src tests -name __pycache__ -prune -exec rm -rf {} +

@@ -10,13 +10,14 @@ from types import ModuleType
 import pytest
 
 CLIENT_MODULES = [
-    "aiohttp", "anthropic", "brotli", "fastapi", "groq", "httpx", "httpx2", "httpx_aiohttp",
-    "httpx_sse", "hypercorn", "mcp", "niquests", "openai", "pyreqwest", "requests", "trio",
-    "trustme", "uvicorn", "zstandard",
+    "aiohttp", "aiohttp_sse_client", "anthropic", "brotli", "fastapi", "groq", "httpx", "httpx2",
+    "httpx_aiohttp", "httpx_sse", "hypercorn", "ld_eventsource", "mcp", "niquests", "openai",
+    "pyreqwest", "requests", "requests_sse", "sseclient", "trio", "trustme", "uvicorn", "zstandard",
 ]  # fmt: skip
 BEYOND_CORE = {
-    "test_cli.py", "test_clients.py", "test_deadlines.py", "test_docs.py", "test_event_source.py",
-    "test_gate.py", "test_httpx_sse.py", "test_mcp.py", "test_sdk.py", "test_source.py",
+    "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
+    "test_event_source.py", "test_gate.py", "test_httpx_sse.py", "test_mcp.py", "test_sdk.py",
+    "test_source.py",
 }  # fmt: skip
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
