@@ -13,7 +13,7 @@ import json
 import re
 import threading
 import tomllib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,6 +130,7 @@ def names(server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     for sdk, path in {"OPENAI": "/v1", "ANTHROPIC": "", "GROQ": ""}.items():
         monkeypatch.setenv(f"{sdk}_BASE_URL", server + path)
         monkeypatch.setenv(f"{sdk}_API_KEY", "none")
+    monkeypatch.setattr(demo_server, "DEFAULT_RATE", 1000.0)
     return {
         "__name__": "__example__",
         "aconnect_sse": httpx_sse.aconnect_sse,
@@ -150,25 +151,29 @@ def test_examples(page: Path, names: dict[str, Any]) -> None:
     async def run_all() -> None:
         async with httpx.AsyncClient() as client:
             names["client"] = client
+            namespace: dict[str, Any] = {}
             for block in blocks(page):
-                printed = await block.run(names)
+                namespace |= names
+                printed = await block.run(namespace)
                 where = f"{page.name}, line {block.line}"
                 if block.printed is not None:
                     assert printed == block.printed, where
                 else:
                     assert bool(printed) == ("print(" in block.code), where
-        await close_what_is_left(names)
+                await close(
+                    value for name, value in namespace.items() if names.get(name) is not value
+                )
 
     asyncio.run(run_all())
 
 
-async def close_what_is_left(namespace: dict[str, Any]) -> None:
-    """The clients that a page made, as its readers may leave to the end of their program."""
-    for value in namespace.values():
-        if not isinstance(value, type) and hasattr(value, "is_closed"):
-            result = value.aclose() if hasattr(value, "aclose") else value.close()
-            if inspect.isawaitable(result):
-                await result
+async def close(clients: Iterable[Any]) -> None:
+    """Close clients that an example made, as its reader leaves to the end of the program."""
+    for client in clients:
+        if callable(getattr(client, "is_closed", None)) and not isinstance(client, type):
+            closed = client.close()
+            if inspect.isawaitable(closed):
+                await closed
 
 
 def test_navigation_has_every_page() -> None:
@@ -192,6 +197,8 @@ class Model:
     ) -> None:
         request = Request(scope, receive)
         answer = await getattr(self, (await request.json())["do"])(request)
+        # The recipe's client lives as long as its process, which here ends before that.
+        answer.headers["connection"] = "close"
         await answer(scope, receive, send)
 
     async def events(self, _: Request) -> Response:
