@@ -153,7 +153,8 @@ def connect_sse(client: Any, method: str, url: Any, **kwargs: Any) -> Iterator[E
 
     Args:
         client: an `httpx.Client` or `httpx2.Client`.
-        method, url: of the request.
+        method: of the request.
+        url: of the request.
         kwargs: what else `client.stream` takes. `headers` may have an `Accept` or a
             `Cache-Control` of their own; else they are text/event-stream and no-store, whatever
             the client has for its other requests.
