@@ -23,8 +23,8 @@ READERS = [
     for protocol in PROTOCOLS
     if speaks_http2 or not protocol.startswith("HTTP/2")
 ]
-# brotli's decoder keeps what is over 32,752 bytes for the next call, and httpx makes none.
-SIZES = {("httpx", "br"): 32_000}
+# brotli's decoder keeps what is over 32,752 bytes for its next call, which these do not make.
+SIZES = {(client, "br"): 32_000 for client in ("httpx", "requests", "urllib3")}
 keys = itertools.count()
 
 
