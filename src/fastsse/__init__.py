@@ -10,7 +10,7 @@
 anywhere. `ACCELERATED` tells whether the compiled parser is in use.
 """
 
-from ._errors import EventTooLarge, ResponseError, SSEError, StreamTimeout
+from ._errors import EventTooLarge, ReconnectError, ResponseError, SSEError, StreamTimeout
 from ._parser import ACCELERATED, Parser, ServerSentEvent
 from ._stream import EventStream, StreamStats, iter_events
 
@@ -19,6 +19,7 @@ __all__ = [
     "EventStream",
     "EventTooLarge",
     "Parser",
+    "ReconnectError",
     "ResponseError",
     "SSEError",
     "ServerSentEvent",

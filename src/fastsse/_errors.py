@@ -2,6 +2,7 @@
 
     SSEError
     ├── EventTooLarge      an event grew past max_event_size
+    ├── ReconnectError     an EventSource gives up, and no other error says why
     ├── ResponseError      the answer is not an event stream
     └── StreamTimeout      a deadline passed; also a TimeoutError
 
@@ -12,7 +13,7 @@ Arguments of the wrong type are a TypeError, wrong values a ValueError, as every
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["EventTooLarge", "ResponseError", "SSEError", "StreamTimeout"]
+__all__ = ["EventTooLarge", "ReconnectError", "ResponseError", "SSEError", "StreamTimeout"]
 
 PREVIEW_LENGTH = 500
 
@@ -42,6 +43,13 @@ class EventTooLarge(SSEError):
             f"an event of {self.size} bytes or more is larger than max_event_size={self.limit} "
             "(pass a larger one, or None for no limit)"
         )
+
+
+class ReconnectError(SSEError):
+    """An EventSource gives up: the server asks for too long a wait, or only ever ends the stream.
+
+    Its cause is the answer that asked for the wait, if one did.
+    """
 
 
 class ResponseError(SSEError):

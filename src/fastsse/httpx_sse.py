@@ -10,7 +10,7 @@ For clients of httpx and of httpx2. As there, the status of the response is not 
 `source.response.raise_for_status()` does. What differs is in the docs, line by line.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -19,6 +19,7 @@ from . import EventTooLarge, iter_events
 from . import ServerSentEvent as _Event
 from . import SSEError as _Error
 from ._check import has_event_stream_type
+from ._request import headers_for_events
 
 __version__ = "0.4.3"
 """The version of httpx-sse whose names these are, for code that asks."""
@@ -159,7 +160,7 @@ def connect_sse(client: Any, method: str, url: Any, **kwargs: Any) -> Iterator[E
             `Cache-Control` of their own; else they are text/event-stream and no-store, whatever
             the client has for its other requests.
     """
-    kwargs["headers"] = _with_defaults(kwargs.get("headers"))
+    kwargs["headers"] = headers_for_events(kwargs.get("headers"))
     with client.stream(method, url, **kwargs) as response:
         yield EventSource(response)
 
@@ -169,16 +170,6 @@ async def aconnect_sse(
     client: Any, method: str, url: Any, **kwargs: Any
 ) -> AsyncIterator[EventSource]:
     """The same with an `httpx.AsyncClient` or `httpx2.AsyncClient`, and `async with`."""
-    kwargs["headers"] = _with_defaults(kwargs.get("headers"))
+    kwargs["headers"] = headers_for_events(kwargs.get("headers"))
     async with client.stream(method, url, **kwargs) as response:
         yield EventSource(response)
-
-
-def _with_defaults(headers: Any) -> list[tuple[Any, Any]]:
-    if isinstance(headers, Mapping):
-        # The items() of a client's own Headers would join the lines of one name.
-        headers = getattr(headers, "raw", headers.items())
-    given = list(headers or ())
-    names = {(name.decode() if isinstance(name, bytes) else name).lower() for name, _ in given}
-    defaults = [("Accept", "text/event-stream"), ("Cache-Control", "no-store")]
-    return [pair for pair in defaults if pair[0].lower() not in names] + given

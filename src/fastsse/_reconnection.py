@@ -1,0 +1,96 @@
+"""When a source that lost its connection asks again, and when it does so no more."""
+
+import time
+from email.utils import parsedate_to_datetime
+from random import uniform
+from typing import NamedTuple
+
+from ._errors import ReconnectError, ResponseError, StreamTimeout
+
+SHORTEST_WAIT = 0.1
+USUAL_WAIT = 1.0
+LONGEST_WAIT = 3600.0
+LARGEST_GROWTH = 30.0
+
+# Beside those of 5xx: Request Timeout, Too Many Requests.
+PASSING_STATUSES = {408, 429}
+# Errors of a client that say that asking again is of no use, though they are about transport.
+LASTING_ERRORS = {"UnsupportedProtocol", "LocalProtocolError"}
+
+
+class Reconnection(NamedTuple):
+    """What a source that lost its connection does next.
+
+    Attributes:
+        attempt: which one comes now: how often it will have connected since an event came.
+        wait: seconds until it connects again.
+        error: what went wrong; None where the server ended the stream.
+        last_event_id: what it will ask to go on from.
+    """
+
+    attempt: int
+    wait: float
+    error: Exception | None
+    last_event_id: str
+
+
+class Patience:
+    """Counts the attempts since an event came, and tells how long to wait for the next."""
+
+    def __init__(self, max_attempts: int | None) -> None:
+        self._max_attempts = max_attempts
+        self._attempt = 1
+
+    def event_came(self) -> None:
+        self._attempt = 0
+
+    def lost(self, error: Exception | None, retry: int | None, last_event_id: str) -> Reconnection:
+        """What to do after a connection that ended, or that came to nothing.
+
+        Args:
+            error: what went wrong; None for a clean end.
+            retry: the reconnection time in ms that the stream set, if it did.
+            last_event_id: where to go on.
+
+        Raises:
+            Exception: the error itself, if it is lasting or was the last one allowed.
+            ReconnectError: a clean end was, or the server asks for more than an hour.
+        """
+        if error is not None and not _is_passing(error):
+            raise error
+        if self._max_attempts is not None and self._attempt >= self._max_attempts:
+            raise error or ReconnectError(
+                f"the server ended the stream {self._attempt} times in a row without an event "
+                f"(max_attempts={self._max_attempts})"
+            )
+        interval = max(SHORTEST_WAIT, USUAL_WAIT if retry is None else retry / 1000)
+        asked = max(interval, _retry_after(error))
+        if asked > LONGEST_WAIT:
+            raise ReconnectError(
+                f"the server asks to wait {asked:.0f} s, more than {LONGEST_WAIT:.0f}"
+            ) from error
+        growth = min(LARGEST_GROWTH, interval * 2 ** min(self._attempt, 30))
+        self._attempt += 1
+        return Reconnection(self._attempt, asked + uniform(0, growth), error, last_event_id)
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, ResponseError):
+        return error.status_code in PASSING_STATUSES or 500 <= error.status_code < 600
+    names = {kind.__name__ for kind in type(error).__mro__}
+    is_transport = "TransportError" in names and not names & LASTING_ERRORS
+    return is_transport or isinstance(error, StreamTimeout)
+
+
+def _retry_after(error: Exception | None) -> float:
+    """Seconds that the answer asks to wait; 0 where it does not, or not so that one can tell.
+
+    Source: RFC 9110, 10.2.3.
+    """
+    value = error.headers.get("retry-after", "") if isinstance(error, ResponseError) else ""
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return parsedate_to_datetime(value).timestamp() - time.time()
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return 0.0
