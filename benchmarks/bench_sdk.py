@@ -27,8 +27,8 @@ from fastsse.sdk import SSEDecoder
 
 SDKS = ("openai", "anthropic", "groq")
 LARGE = repeated("16 MiB of data", f"data: {'x' * 2**24}\n\n", "x" * 2**24, count=1)
-# What a read of a TLS connection gives at most, and what one of a plain connection does.
-LARGE_CHUNK_SIZES = {"16 KiB": 16 * 1024, "64 KiB": 64 * 1024}
+# What small HTTP chunks give, what a record of TLS gives at most, and a read of a plain connection.
+LARGE_CHUNK_SIZES = {"1 KiB": 1024, "16 KiB": 16 * 1024, "64 KiB": 64 * 1024}
 TURN_NS = 20_000_000
 FEW_ROUNDS = 3
 console = Console()

@@ -31,8 +31,6 @@ from fastsse.cli import demo_server
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
-# Pages whose examples need what is not there yet.
-NOT_YET = {"reconnecting.md"}
 
 BODY = {
     "model": demo_server.MODEL,
@@ -145,9 +143,6 @@ def names(server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_examples(page: Path, names: dict[str, Any]) -> None:
-    if page.name in NOT_YET:
-        pytest.skip("its examples need what is not there yet")
-
     async def run_all() -> None:
         async with httpx.AsyncClient() as client:
             names["client"] = client
