@@ -12,7 +12,7 @@ from typing import Any
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 BEGIN, END = "<!-- tables.py writes from here -->\n", "<!-- to here -->\n"
-ALIGNED = {"workload", "client", "chunks"}
+ALIGNED = {"workload", "client", "chunks", "SDK"}
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -48,6 +48,17 @@ def clients(found: Any) -> str:
     return markdown(["client", "chunks", *columns], rows)
 
 
+def sdks(found: Any) -> str:
+    """Each SDK: microseconds of its decoder and of ours."""
+    rows = []
+    for row in found["rows"]:
+        us = [f"{row[name] / 1000:,.2f}" for name in ("theirs_ns", "ours_ns")]
+        rows.append(
+            [row["sdk"], row["workload"], row["chunks"], *us, f"{row['times_faster']:.1f}x"]
+        )
+    return markdown(["SDK", "workload", "chunks", "theirs", "fastsse", "times faster"], rows)
+
+
 def where(found: Any) -> str:
     """The machine, the date and the versions."""
     versions = (f"{name} {version}" for name, version in found["versions"].items())
@@ -61,6 +72,8 @@ def sections() -> str:
         text += [f"### Parsers, CPython {version}\n", where(found), parsers(found)]
     found = json.loads((HERE / "figures/httpx-3.11.json").read_text())
     text += ["### Clients, µs of CPU per event, CPython 3.11\n", where(found), clients(found)]
+    found = json.loads((HERE / "figures/sdk-3.11.json").read_text())
+    text += ["### Decoders of SDKs, µs of CPU per event, CPython 3.11\n", where(found), sdks(found)]
     return "\n".join(text)
 
 
