@@ -220,6 +220,8 @@ def serve_http2(*, certificate: Path | None = None) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
     command = [sys.executable, "-m", "hypercorn", "--bind", address, "--log-level", "critical"]
+    # In one process: a worker would outlive a parent that is killed.
+    command += ["--workers", "0"]
     if certificate:
         command += ["--keyfile", str(certificate / "key.pem")]
         command += ["--certfile", str(certificate / "chain.pem")]

@@ -1,7 +1,8 @@
 """When a source that lost its connection asks again, and when it does so no more."""
 
 import time
-from email.utils import parsedate_to_datetime
+from calendar import timegm
+from email.utils import parsedate
 from random import uniform
 from typing import NamedTuple
 
@@ -60,8 +61,8 @@ class Patience:
             raise error
         if self._max_attempts is not None and self._attempt >= self._max_attempts:
             raise error or ReconnectError(
-                f"the server ended the stream {self._attempt} times in a row without an event "
-                f"(max_attempts={self._max_attempts})"
+                f"attempt {self._attempt} since an event came, and the server ended the stream "
+                f"again (max_attempts={self._max_attempts})"
             )
         interval = max(SHORTEST_WAIT, USUAL_WAIT if retry is None else retry / 1000)
         asked = max(interval, _retry_after(error))
@@ -91,6 +92,8 @@ def _retry_after(error: Exception | None) -> float:
     if value.strip().isdecimal():
         return float(value)
     try:
-        return parsedate_to_datetime(value).timestamp() - time.time()
-    except (ValueError, OverflowError, IndexError, TypeError):
+        date = parsedate(value)
+        # Each form of an HTTP date is in GMT, also the one that does not say so.
+        return timegm(date) - time.time() if date else 0.0
+    except (ValueError, IndexError):
         return 0.0

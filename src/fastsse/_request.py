@@ -23,41 +23,76 @@ HARMLESS_HEADERS = {
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def headers_for_events(headers: Any, last_event_id: str = "") -> list[tuple[Any, Any]]:
+def headers_for_events(headers: Any) -> list[tuple[Any, Any]]:
     """The headers of a request for events: those given, which win, and ours for the rest.
 
-    Where a last event ID is known it wins, since what was given is from before it; but one that
-    no header can carry is left out.
-
-    Source: WHATWG HTML 9.2.2 and 9.2.3, with the ID in UTF-8; and Fetch, which strips a value and
-    refuses controls in it.
+    Source: WHATWG HTML 9.2.2.
     """
     if isinstance(headers, Mapping):
         # The items() of a client's own Headers would join the lines of one name.
         headers = getattr(headers, "raw", headers.items())
     given = list(headers or ())
-    if last_event_id:
-        given = [pair for pair in given if _name(pair) != "last-event-id"]
-        value = last_event_id.strip("\t ").encode()
-        if value and all(byte >= 0x20 and byte != 0x7F for byte in value):
-            given.append(("Last-Event-ID", value))
-    names = set(map(_name, given))
+    names = {_name(pair) for pair in given}
     return [pair for pair in DEFAULT_HEADERS.items() if _name(pair) not in names] + given
 
 
-def stays(request: Any, following: Any) -> bool:
-    """Whether a redirect stays at its origin, as one to the https of the same host does."""
-    here, there = _origin(request.url), _origin(following.url)
-    upgraded = ("https", here[1], 443)
-    return there == here or (here == ("http", here[1], 80) and there == upgraded)
+def ask_from(request: Any, last_event_id: str) -> None:
+    """Have a request ask for what comes after an event; any that it asked for before is replaced.
+
+    An ID that no header can carry is left out.
+
+    Source: WHATWG HTML 9.2.3, with the ID in UTF-8; and Fetch, which strips a value and refuses
+    controls in it.
+    """
+    headers = request.headers
+    asking = [pair for pair in headers.raw if _name(pair) != "last-event-id"]
+    value = last_event_id.strip("\t ").encode()
+    if value and all(byte >= 0x20 and byte != 0x7F for byte in value):
+        asking.append((b"Last-Event-ID", value))
+    # New ones, since those that were looked into hold to the encoding that they had found.
+    request.headers = type(headers)(asking)
 
 
-def without_credentials(request: Any) -> Any:
-    """The request, without what may be a credential in its headers."""
-    for name in list(request.headers):
-        if name.lower() not in HARMLESS_HEADERS:
-            del request.headers[name]
-    return request
+class Route:
+    """A request on its way through redirects.
+
+    Once one leads to another origin, nothing that may be a credential goes along, not even back.
+
+    Args:
+        request: where it begins.
+        auth: what the client's `send` takes for it, if that is not the client's own.
+        redirects: how many may be followed.
+
+    Attributes:
+        request: what to send next.
+        options: with what.
+    """
+
+    def __init__(self, request: Any, auth: Mapping[str, Any], redirects: int) -> None:
+        self.request = request
+        self.options: dict[str, Any] = {"stream": True, "follow_redirects": False, **auth}
+        self._redirects = redirects
+        self._is_home = True
+
+    def goes_on(self, response: Any) -> bool:
+        """Whether the answer is a redirect, and `request` now the one that it asks for."""
+        following = response.next_request
+        if following is None or self._redirects == 0:
+            return False
+        self._redirects -= 1
+        self._is_home = self._is_home and _is_same_origin(self.request.url, following.url)
+        self.request = following
+        if not self._is_home:
+            self.options["auth"] = None
+            for name in set(following.headers) - HARMLESS_HEADERS:
+                del following.headers[name]
+        return True
+
+
+def _is_same_origin(here: Any, there: Any) -> bool:
+    """Whether two URLs have one origin, or the second is the first over TLS."""
+    upgraded = _origin(here) == ("http", here.host, 80) and ("https", here.host, 443)
+    return _origin(there) in (_origin(here), upgraded)
 
 
 def _origin(url: Any) -> tuple[str, str, int | None]:

@@ -9,8 +9,10 @@ async with EventSource(client, "GET", url) as source:
 
 import socket
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import suppress
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any, Literal, Self
 
 import anyio
@@ -19,7 +21,7 @@ from . import EventStream, ServerSentEvent, iter_events
 from ._check import is_event_stream
 from ._clients import source_of
 from ._reconnection import Patience, Reconnection
-from ._request import headers_for_events, stays, without_credentials
+from ._request import Route, ask_from, headers_for_events
 from ._twins import DEFAULT_MAX_EVENT_SIZE
 
 __all__ = ["EventSource", "Reconnection"]
@@ -47,13 +49,14 @@ class EventSource:
         client: a client of httpx or httpx2, sync or async; it stays open.
         method: of the request, such as "GET".
         url: of the request.
-        last_event_id: where to begin: `last_event_id` of a source before.
+        last_event_id: where to begin: `last_event_id` of a source before. A `Last-Event-ID` among
+            the headers does the same.
         max_event_size: how many bytes an event may have (see `Parser`), None for any.
         first_event_timeout: seconds until the first event of each connection; None or 0 for none.
         idle_timeout: seconds that a wait for bytes may take, on each connection.
         max_attempts: how often in a row it connects without an event, None for any.
-        on_reconnect: called with a `Reconnection` before each wait; awaited if it is a coroutine
-            function and the client is async.
+        on_reconnect: called with a `Reconnection` before each wait; it may be a coroutine function
+            if the client is async.
         request: what else the request takes, such as `headers`, `json`, `content`, `params`,
             `timeout` and `auth`. A body is sent again with each, and so must not be an iterator.
 
@@ -81,32 +84,40 @@ class EventSource:
         if not hasattr(client, "build_request"):
             kind = type(client).__qualname__
             raise TypeError(f"client: expected a client of httpx or httpx2, got {kind}")
-        _expect_attempts(max_attempts)
-        _expect_body_to_send_again(request)
         self._client = client
-        self._method = method
-        self._url = url
-        self._last_event_id = last_event_id
-        self._on_reconnect = on_reconnect
-        self._sending = {"auth": request.pop("auth")} if "auth" in request else {}
-        self._follows = request.pop("follow_redirects", True)
-        self._request = request
+        self._is_async = hasattr(client, "aclose")
+        _expect_attempts(max_attempts)
+        _expect_hook(on_reconnect, is_async=self._is_async)
+        _expect_body_to_send_again(request)
+        self._auth = {"auth": request.pop("auth")} if "auth" in request else {}
+        self._redirects = client.max_redirects if request.pop("follow_redirects", True) else 0
+        self._request = {
+            **request,
+            "method": method,
+            "url": url,
+            "headers": headers_for_events(request.get("headers")),
+        }
         self._options: dict[str, Any] = {
             "max_event_size": max_event_size,
             "first_event_timeout": first_event_timeout,
             "idle_timeout": idle_timeout,
         }
-        # Their faults are the caller's, and so are told here and not when it has connected.
+        # Made here too, since what is wrong with either is the caller's fault.
         iter_events((), last_event_id=last_event_id, **self._options)
-        self._is_async = hasattr(client, "aclose")
+        first = client.build_request(**self._request)
+        self._last_event_id = last_event_id or first.headers.get("last-event-id", "")
+        ask_from(first, self._last_event_id)
+        self._on_reconnect = on_reconnect
         self._patience = Patience(max_attempts)
+        self._due = 0.0
         self._retry: int | None = None
         self._stream: EventStream | None = None
-        self._state: Literal["connecting", "open", "closed"] = "connecting"
         self._error: Exception | None = None
         self._closing = threading.Event()
+        # Held by the thread that reads or closes the stream: two at once would be too many.
+        self._turn = threading.Lock()
+        # Around what a task waits for.
         self._scope: anyio.CancelScope | None = None
-        self._is_reading = False
 
     @property
     def state(self) -> Literal["connecting", "open", "closed"]:
@@ -114,7 +125,11 @@ class EventSource:
 
         Source: WHATWG HTML 9.2.2, `readyState`.
         """
-        return self._state
+        if self._closing.is_set():
+            return "closed"
+        stream = self._stream
+        is_open = stream is not None and is_event_stream(source_of(stream.response))
+        return "open" if is_open else "connecting"
 
     @property
     def last_event_id(self) -> str:
@@ -135,62 +150,48 @@ class EventSource:
     def __iter__(self) -> Iterator[ServerSentEvent]:
         self._expect_client(is_async=False)
         while not self._is_over():
-            error = None
+            event = error = None
             try:
-                stream = self._stream or self._connect()
-                if stream is None:
-                    return
-                self._is_reading = True
-                for event in stream:
-                    self._is_reading = False
-                    self._patience.event_came()
-                    yield event
-                    if self._closing.is_set():
-                        self.close()
-                        return
-                    self._is_reading = True
+                event = self._next()
             except Exception as caught:
                 error = caught
-            self._is_reading = False
-            again = self._lost(error)
-            if again is None:
-                return
-            if self._on_reconnect is not None:
+            if event is not None:
+                self._patience.event_came()
+                yield event
+                yield from self._rest()
+            elif (again := self._lost(error)) is not None and self._on_reconnect is not None:
                 self._on_reconnect(again)
-            self._closing.wait(again.wait)
+        self.close()
 
     async def __aiter__(self) -> AsyncGenerator[ServerSentEvent]:
         self._expect_client(is_async=True)
         while not self._is_over():
-            error = None
+            event = error = None
             try:
-                stream = self._stream or await self._aconnect()
-                if stream is None:
-                    return
-                async for event in stream:
-                    self._patience.event_came()
-                    yield event
-                    if self._closing.is_set():
-                        return
+                with anyio.CancelScope() as self._scope:
+                    event = await self._anext()
             except Exception as caught:
                 error = caught
-            again = self._lost(error)
-            if again is None:
-                return
-            if self._on_reconnect is not None:
+            if event is not None:
+                self._patience.event_came()
+                yield event
+                for event in self._rest():
+                    yield event
+            elif (again := self._lost(error)) is not None and self._on_reconnect is not None:
                 told = self._on_reconnect(again)
-                if told is not None:
+                if isawaitable(told):
                     await told
-            with anyio.CancelScope() as self._scope:
-                await anyio.sleep(again.wait)
+        await self.aclose()
 
     def __enter__(self) -> Self:
+        self._expect_client(is_async=False)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     async def __aenter__(self) -> Self:
+        self._expect_client(is_async=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -204,14 +205,18 @@ class EventSource:
         that wait ends.
         """
         self._expect_client(is_async=False)
-        self._close()
-        if self._stream is None:
+        self._closing.set()
+        stream = self._stream
+        if stream is None:
             return
-        if not self._is_reading:
-            self._stream.close()
+        if self._turn.acquire(blocking=False):
+            try:
+                stream.close()
+            finally:
+                self._turn.release()
             return
-        # The thread that reads closes what it reads: two at once would be too many.
-        sock = source_of(self._stream.response).socket()
+        # Its thread reads, and closes it when that is over.
+        sock = source_of(stream.response).socket()
         if sock is not None:
             with sock, suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
@@ -219,74 +224,98 @@ class EventSource:
     async def aclose(self) -> None:
         """End it, from any task, whatever it is at; closing again does nothing."""
         self._expect_client(is_async=True)
-        self._close()
+        self._closing.set()
+        stream = self._stream
         if self._scope is not None:
             self._scope.cancel()
-        if self._stream is not None:
-            await self._stream.aclose()
+        if stream is not None:
+            await stream.aclose()
 
-    def _close(self) -> None:
-        self._closing.set()
-        self._state = "closed"
+    def _next(self) -> ServerSentEvent | None:
+        """The next event; None where the connection ended, or it is closed."""
+        if self._stream is None and self._closing.wait(self._wait_left()):
+            return None
+        stream = self._stream or self._connect()
+        event = None
+        with self._turn:
+            try:
+                if not self._closing.is_set():
+                    event = next(stream, None)
+            finally:
+                if event is None:
+                    self._forget()
+                    with suppress(Exception):
+                        stream.close()
+        return event
 
-    def _connect(self) -> EventStream | None:
-        request, sending = self._build(), self._sending
-        for _ in range(self._client.max_redirects + 1):
-            response = self._client.send(request, stream=True, follow_redirects=False, **sending)
-            if not self._follows or response.next_request is None:
-                break
+    async def _anext(self) -> ServerSentEvent | None:
+        """The same, in a scope that `aclose` cancels."""
+        if self._stream is None:
+            await anyio.sleep(self._wait_left())
+        stream = self._stream or await self._aconnect()
+        event = None
+        try:
+            if not self._closing.is_set():
+                event = await anext(stream, None)
+        finally:
+            if event is None:
+                self._forget()
+                with suppress(Exception), anyio.CancelScope(shield=True):
+                    await stream.aclose()
+        return event
+
+    def _rest(self) -> Iterator[ServerSentEvent]:
+        """Those that came with the last event, which are not waited for."""
+        while self._stream is not None and not self._closing.is_set():
+            event = next(self._stream._ready, None)
+            if event is None:
+                return
+            yield event
+
+    def _connect(self) -> EventStream:
+        route = self._route()
+        while route.goes_on(response := self._client.send(route.request, **route.options)):
             response.close()
-            request, sending = _redirected(request, response.next_request, sending)
-        stream = self._stream_of(response)
-        if stream is None:
-            response.close()
+        return self._open(response)
+
+    async def _aconnect(self) -> EventStream:
+        route = self._route()
+        while route.goes_on(response := await self._client.send(route.request, **route.options)):
+            await response.aclose()
+        return self._open(response)
+
+    def _route(self) -> Route:
+        request = self._client.build_request(**self._request)
+        ask_from(request, self._last_event_id)
+        return Route(request, self._auth, self._redirects)
+
+    def _open(self, response: Any) -> EventStream:
+        stream = iter_events(response, last_event_id=self._last_event_id, **self._options)
+        self._stream = stream
+        if response.status_code == NO_MORE:
+            self._closing.set()
         return stream
 
-    async def _aconnect(self) -> EventStream | None:
-        request, sending = self._build(), self._sending
-        with anyio.CancelScope() as self._scope:
-            for _ in range(self._client.max_redirects + 1):
-                response = await self._client.send(
-                    request, stream=True, follow_redirects=False, **sending
-                )
-                if not self._follows or response.next_request is None:
-                    break
-                await response.aclose()
-                request, sending = _redirected(request, response.next_request, sending)
-            stream = self._stream_of(response)
-            if stream is None:
-                await response.aclose()
-            return stream
-        return None
-
-    def _build(self) -> Any:
-        headers = headers_for_events(self._request.get("headers"), self._last_event_id)
-        options = {**self._request, "headers": headers}
-        return self._client.build_request(self._method, self._url, **options)
-
-    def _stream_of(self, response: Any) -> EventStream | None:
-        if response.status_code == NO_MORE:
-            self._close()
-        if self._closing.is_set():
-            return None
-        if is_event_stream(source_of(response)):
-            self._state = "open"
-        self._stream = iter_events(response, last_event_id=self._last_event_id, **self._options)
-        return self._stream
+    def _forget(self) -> None:
+        """Let go of the stream, but for what the next one goes on from."""
+        self._last_event_id, self._retry = self.last_event_id, self.retry
+        self._stream = None
 
     def _lost(self, error: Exception | None) -> Reconnection | None:
-        """Keep what the stream that ended has told; and what comes now, None if it is closed."""
-        self._last_event_id, self._retry = self.last_event_id, self.retry
-        self._stream = self._scope = None
+        """What comes now; None if it is closed."""
         if self._closing.is_set():
             return None
-        self._state = "connecting"
         try:
-            return self._patience.lost(error, self._retry, self._last_event_id)
+            again = self._patience.lost(error, self._retry, self._last_event_id)
         except Exception as final:
             self._error = final
-            self._close()
+            self._closing.set()
             raise
+        self._due = time.monotonic() + again.wait
+        return again
+
+    def _wait_left(self) -> float:
+        return max(0.0, self._due - time.monotonic())
 
     def _is_over(self) -> bool:
         if self._error is not None:
@@ -296,18 +325,12 @@ class EventSource:
     def _expect_client(self, *, is_async: bool) -> None:
         if self._is_async != is_async:
             kind = type(self._client).__qualname__
-            pair = (
-                ("asynchronous", "async ", "") if self._is_async else ("synchronous", "", "async ")
+            use = (
+                "asynchronous: use `async for`, `async with` and aclose()"
+                if self._is_async
+                else "synchronous: use `for`, `with` and close()"
             )
-            raise TypeError(f"{kind} is {pair[0]}: expected `{pair[1]}for`, got `{pair[2]}for`")
-
-
-def _redirected(
-    request: Any, following: Any, sending: dict[str, Any]
-) -> tuple[Any, dict[str, Any]]:
-    if stays(request, following):
-        return following, sending
-    return without_credentials(following), {"auth": None}
+            raise TypeError(f"{kind} is {use}")
 
 
 def _expect_attempts(max_attempts: int | None) -> None:
@@ -318,6 +341,14 @@ def _expect_attempts(max_attempts: int | None) -> None:
         raise TypeError(f"max_attempts: expected an int or None, got {kind}")
     if max_attempts < 1:
         raise ValueError(f"max_attempts: expected 1 or more, or None, got {max_attempts}")
+
+
+def _expect_hook(hook: Any, *, is_async: bool) -> None:
+    if hook is not None and not callable(hook):
+        kind = type(hook).__qualname__
+        raise TypeError(f"on_reconnect: expected a function or None, got {kind}")
+    if iscoroutinefunction(hook) and not is_async:
+        raise TypeError("on_reconnect: expected a plain function, since the client is synchronous")
 
 
 def _expect_body_to_send_again(request: dict[str, Any]) -> None:
