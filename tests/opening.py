@@ -1,10 +1,13 @@
 """How each client opens a streamed response: what its users write, in one function each."""
 
+import asyncio
 import ssl
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import httpx
@@ -16,7 +19,10 @@ import pyreqwest.client
 import requests
 import urllib3
 
-SECONDS = 30
+import fastsse
+
+# How long each client waits for bytes.
+SECONDS = 30.0
 
 
 @contextmanager
@@ -48,16 +54,23 @@ async def aopen_httpx_aiohttp(
     async with client, client.stream("GET", url) as response:
         assert isinstance(client, library.AsyncClient)
         yield response
+    await _parted(url)
 
 
 @asynccontextmanager
 async def aopen_aiohttp(library: Any, url: str, authority: Path, http2: bool) -> AsyncIterator[Any]:
     context = ssl.create_default_context(cafile=authority)
     async with (
-        library.ClientSession(timeout=library.ClientTimeout(SECONDS)) as session,
+        library.ClientSession(timeout=library.ClientTimeout(sock_read=SECONDS)) as session,
         session.get(url, ssl=context) as response,
     ):
         yield response
+    await _parted(url)
+
+
+async def _parted(url: str) -> None:
+    # aiohttp does not wait until TLS took its leave, and says that its users should.
+    await asyncio.sleep(0.05 if url.startswith("https") else 0)
 
 
 @contextmanager
@@ -126,6 +139,7 @@ def _request(client: Any, url: str) -> Any:
 
 def _built(builder: Any, authority: Path, http2: bool) -> Any:
     builder = builder.add_root_certificate_pem(authority.read_bytes())
+    builder = builder.read_timeout(timedelta(seconds=SECONDS))
     return builder.http2_prior_knowledge() if http2 else builder.http1_only()
 
 
@@ -147,3 +161,61 @@ ASYNC: dict[str, tuple[Any, Any, bool]] = {
     "niquests": (niquests, aopen_niquests, True),
     "pyreqwest": (pyreqwest.client, aopen_pyreqwest, True),
 }
+
+
+class Read(NamedTuple):
+    """What came of reading a stream to its end, or to its error."""
+
+    events: list[fastsse.ServerSentEvent]
+    error: Exception | None
+    seconds: float
+    stream: fastsse.EventStream
+
+    @property
+    def data(self) -> list[str]:
+        return [event.data for event in self.events]
+
+
+class Opener(NamedTuple):
+    """One client in one of its two ways."""
+
+    client: str
+    is_async: bool
+    authority: Path
+
+    def opened(self, url: str, *, http2: bool = False) -> Any:
+        """The response, in a context manager of the way's kind."""
+        library, opening, _ = (ASYNC if self.is_async else SYNC)[self.client]
+        return opening(library, url, self.authority, http2)
+
+    def read(self, url: str, *, http2: bool = False, pause: float = 0, **options: Any) -> Read:
+        """Read it all, after a pause."""
+        opened = self.opened(url, http2=http2)
+        if self.is_async:
+            return asyncio.run(_aread(opened, pause, options))
+        events: list[fastsse.ServerSentEvent] = []
+        error = None
+        with opened as response:
+            time.sleep(pause)
+            began = time.perf_counter()
+            stream = fastsse.iter_events(response, **options)
+            try:
+                events.extend(stream)
+            except Exception as caught:
+                error = caught
+            return Read(events, error, time.perf_counter() - began, stream)
+
+
+async def _aread(opened: Any, pause: float, options: dict[str, Any]) -> Read:
+    events: list[fastsse.ServerSentEvent] = []
+    error = None
+    async with opened as response:
+        await asyncio.sleep(pause)
+        began = time.perf_counter()
+        stream = fastsse.iter_events(response, **options)
+        try:
+            async for event in stream:
+                events.append(event)
+        except Exception as caught:
+            error = caught
+        return Read(events, error, time.perf_counter() - began, stream)

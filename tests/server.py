@@ -176,10 +176,28 @@ class Coding:
 async def app(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Send) -> None:
     if scope["type"] != "http":
         return
-    status, headers, body = PATHS[scope["path"]]
     query = dict(parse_qsl(scope["query_string"].decode()), http_version=scope["http_version"])
     if scope["path"] == "/echo":
         query = await _request(scope, receive)
+    # What has no end must not keep the server busy when its client is gone.
+    answer = asyncio.create_task(_answer(scope["path"], query, send))
+    gone = asyncio.create_task(_disconnect(receive))
+    try:
+        await asyncio.wait([answer, gone], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        answer.cancel()
+        gone.cancel()
+    with suppress(asyncio.CancelledError):
+        await answer
+
+
+async def _disconnect(receive: Callable[[], Awaitable[Any]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _answer(path: str, query: dict[str, str], send: Send) -> None:
+    status, headers, body = PATHS[path]
     await asyncio.sleep(float(query.get("think", 0)))
     coding = Coding(query["coding"]) if "coding" in query else None
     if coding:

@@ -7,8 +7,8 @@ Each reads what gives bytes as soon as they are there: some of what clients offe
 waits for a full buffer, a line, or the end of an HTTP chunk.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, suppress
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,12 @@ def source_of(source: Any) -> Source:
         found = row(source)
         if found is not None:
             return found
-    raise TypeError(f"expected a response of {', '.join(ROWS)}, got {type(source).__qualname__}")
+    name = type(source).__qualname__
+    if isinstance(source, Awaitable):
+        name += ", to be awaited first"
+    elif isinstance(source, (AbstractContextManager, AbstractAsyncContextManager)):
+        name += ", which may give one in `with` or `async with`"
+    raise TypeError(f"expected a response of {', '.join(ROWS)}, got {name}")
 
 
 def _httpx(response: Any) -> Source | None:
@@ -53,7 +58,7 @@ def _httpx(response: Any) -> Source | None:
         aclose=response.aclose if is_async else None,
         # Raw bytes cost half of what iter_bytes does; without a coding they are the content.
         decoding=None if coding == "identity" else partial(_decoding, response, coding),
-        request=_request_of(response),
+        timeout=partial(_HttpxTimeout, response),
         descriptor=partial(_descriptor_of, response),
         **head,
     )
@@ -84,6 +89,23 @@ def _descriptor_of(response: Any) -> int | None:
     return number
 
 
+class _HttpxTimeout:
+    """The read timeout of one response, which httpx looks up when it waits for its bytes."""
+
+    def __init__(self, response: Any) -> None:
+        # A response without these has no timeouts: it came from memory.
+        self._extensions = response.request.extensions
+        self._timeouts = self._extensions["timeout"]
+
+    def gettimeout(self) -> float | None:
+        seconds: float | None = self._timeouts.get("read")
+        return seconds
+
+    def settimeout(self, seconds: float | None) -> None:
+        # A new dict, since the caller may have made the old one for more requests than this.
+        self._extensions["timeout"] = {**self._timeouts, "read": seconds}
+
+
 def _aiohttp(response: Any) -> Source | None:
     content: Any = getattr(response, "content", None)
     if not hasattr(content, "iter_any"):
@@ -91,9 +113,18 @@ def _aiohttp(response: Any) -> Source | None:
 
     async def chunks() -> AsyncIterator[bytes]:
         if content.at_eof():
-            yield _kept(await response.read(), content.total_bytes)
-        async for chunk in content.iter_any():
-            yield chunk
+            yield _kept(await response.read(), lost=content.total_bytes > 0)
+        try:
+            async for chunk in content.iter_any():
+                yield chunk
+        except Exception as error:
+            # It comes before what had come before it, which waits unread.
+            content.set_exception(None)
+            rest = content.read_nowait()
+            content.set_exception(error)
+            if rest:
+                yield rest
+            raise
 
     async def aclose() -> None:
         response.close()
@@ -103,8 +134,24 @@ def _aiohttp(response: Any) -> Source | None:
         async_chunks=chunks,
         close=None,
         aclose=aclose,
+        timeout=lambda: _AiohttpTimeout(response.connection.protocol),
         **_head(response, response.status),
     )
+
+
+class _AiohttpTimeout:
+    """The read timeout of the connection of one response, counted by a timer that runs already."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def gettimeout(self) -> float | None:
+        seconds: float | None = self._protocol.read_timeout
+        return seconds
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._protocol.read_timeout = seconds
+        self._protocol.start_timeout()
 
 
 def _requests(response: Any) -> Source | None:
@@ -112,31 +159,49 @@ def _requests(response: Any) -> Source | None:
     if not hasattr(response, "iter_content"):
         return None
     is_async = hasattr(type(response), "__aiter__")
+    was_open = not _is_closed(response.raw)
+    # What niquests read already is of its synchronous kind, even if it was awaited.
+    is_read = not is_async and not was_open
     return Source(
-        chunks=None if is_async else partial(_iter_content, response),
-        async_chunks=partial(_aiter_content, response) if is_async else None,
+        chunks=None if is_async else partial(_iter_content, response, was_open),
+        async_chunks=partial(_aiter_content, response, was_open) if is_async or is_read else None,
         close=None if is_async else response.close,
-        aclose=response.close if is_async else None,
+        aclose=response.close if is_async else _adone if is_read else None,
+        timeout=lambda: _socket_of_raw(response.raw),
         descriptor=lambda: _descriptor_of_raw(response.raw),
         **_head(response, response.status_code),
     )
 
 
-def _iter_content(response: Any) -> Iterator[bytes]:
+def _iter_content(response: Any, was_open: bool) -> Iterator[bytes]:
     raw = response.raw
-    if hasattr(raw, "read1") and not raw.closed:
-        response = _reading(response, _Pieces(raw))
-    contents: Iterator[bytes] = response.iter_content(None)
-    return contents
+    if _is_closed(raw):
+        yield _content_of_closed(response.content, raw, was_open)
+    else:
+        # Not all have urllib3's response there: an adapter of the user's may give a file.
+        is_urllib3 = hasattr(raw, "drain_conn")
+        reader = _reading(response, _Pieces(raw)) if is_urllib3 else response
+        yield from reader.iter_content(None)
 
 
-async def _aiter_content(response: Any) -> AsyncIterator[bytes]:
+async def _aiter_content(response: Any, was_open: bool) -> AsyncIterator[bytes]:
     raw = response.raw
-    if raw.closed:
-        yield await response.content
+    if _is_closed(raw):
+        content = response.content
+        yield _content_of_closed(
+            await content if hasattr(content, "__await__") else content, raw, was_open
+        )
     else:
         async for chunk in await _reading(response, _AsyncPieces(raw)).iter_content():
             yield chunk
+
+
+def _is_closed(raw: Any) -> bool:
+    return raw is None or raw.closed
+
+
+def _content_of_closed(content: bytes, raw: Any, was_open: bool) -> bytes:
+    return _kept(content, lost=was_open or (hasattr(raw, "tell") and raw.tell() > 0))
 
 
 def _reading(response: Any, raw: Any) -> Any:
@@ -178,10 +243,11 @@ class _AsyncPieces:
 def _urllib3(response: Any) -> Source | None:
     if not (hasattr(response, "read1") and hasattr(response, "drain_conn")):
         return None
+    was_open = not response.closed
 
     def chunks() -> Iterator[bytes]:
         if response.closed:
-            return iter([_kept(response.data or b"", response.tell())])
+            return iter([_content_of_closed(response.data or b"", response, was_open)])
         return _Pieces(response).stream()
 
     return Source(
@@ -189,29 +255,51 @@ def _urllib3(response: Any) -> Source | None:
         async_chunks=None,
         close=response.close,
         aclose=None,
+        timeout=partial(_socket_of_raw, response),
         descriptor=partial(_descriptor_of_raw, response),
         **_head(response, response.status),
     )
 
 
+def _socket_of_raw(raw: Any) -> Any:
+    # None where the connection was let go, since it ends with this very response.
+    return raw.connection.sock
+
+
 def _descriptor_of_raw(raw: Any) -> int | None:
     # Its version is 20 or 30 where other streams share the connection.
-    return raw.fileno() if raw.version <= 11 else None
+    if raw.version > 11:
+        return None
+    descriptor: int = (_socket_of_raw(raw) or raw).fileno()
+    return descriptor
 
 
 def _pyreqwest(response: Any) -> Source | None:
     if not hasattr(response, "body_reader"):
         return None
-    reader = response.body_reader
+    read_chunk = response.body_reader.read_chunk
+
+    # `bytes()` gives what was read already, or the error that it was not kept.
+    def chunks() -> Iterator[bytes]:
+        chunk = read_chunk()
+        if chunk is None:
+            yield response.bytes()
+        while chunk is not None:
+            yield chunk
+            chunk = read_chunk()
 
     async def async_chunks() -> AsyncIterator[bytes]:
-        while (chunk := await reader.read_chunk()) is not None:
+        chunk = await read_chunk()
+        if chunk is None:
+            yield await response.bytes()
+        while chunk is not None:
             yield chunk
+            chunk = await read_chunk()
 
     # The two have the same names; and it is the request that closes its response, at its `with`.
     is_sync = type(response).__name__.startswith("Sync")
     return Source(
-        chunks=(lambda: iter(reader.read_chunk, None)) if is_sync else None,
+        chunks=chunks if is_sync else None,
         async_chunks=None if is_sync else async_chunks,
         close=_done if is_sync else None,
         aclose=None if is_sync else _adone,
@@ -220,7 +308,8 @@ def _pyreqwest(response: Any) -> Source | None:
 
 
 def _plain(source: Any) -> Source | None:
-    if isinstance(source, (bytes, bytearray, memoryview, str)):
+    # Bytes would give numbers, a mapping its keys, and what has to be awaited itself.
+    if isinstance(source, (bytes, bytearray, memoryview, str, Mapping, Awaitable)):
         return None
     is_sync = hasattr(source, "__iter__")
     is_async = hasattr(source, "__aiter__")
@@ -255,9 +344,9 @@ def _head(response: Any, status: int) -> dict[str, Any]:
     }
 
 
-def _kept(content: bytes, received: int) -> bytes:
-    if received and not content:
-        raise RuntimeError("the response was streamed before, and its content is not kept")
+def _kept(content: bytes, *, lost: bool) -> bytes:
+    if lost and not content:
+        raise RuntimeError("the response was read or closed before, and its content is not kept")
     return content
 
 

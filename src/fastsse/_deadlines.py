@@ -15,12 +15,17 @@ from typing import Any, Protocol
 NEVER = float("inf")
 
 
+class Timeout(Protocol):
+    """Seconds that a client waits for bytes, None for any: under the names that sockets have."""
+
+    def gettimeout(self) -> float | None: ...
+    def settimeout(self, seconds: float | None) -> None: ...
+
+
 class Wire(Protocol):
     """What a wait for bytes stands on, as far as deadlines can get at it."""
 
-    @property
-    def read_timeout(self) -> float | None: ...
-    def set_read_timeout(self, seconds: float | None) -> bool: ...
+    def read_timeout(self) -> Timeout | None: ...
     def socket(self) -> Any: ...
 
 
@@ -84,8 +89,9 @@ def on_event_loop(
     chunks: AsyncIterator[bytes], deadlines: Deadlines, wire: Wire
 ) -> AsyncIterator[bytes]:
     """The guard for the event loop that runs: trio's, or else asyncio's."""
-    keep_idle(wire, deadlines)
-    wire.set_read_timeout(None)
+    timeout = wire.read_timeout()
+    keep_idle(timeout, deadlines)
+    _set(timeout, None)
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_task():
         return on_trio(chunks, deadlines, trio)
@@ -200,9 +206,10 @@ def _ring(alarm: "weakref.ref[_Alarm]") -> None:
 def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, wire: Wire) -> Iterator[bytes]:
     """Guard a blocking wait: by the client's read timeout, and by shutting its socket down."""
     deadlines.begin(time.monotonic())
-    keep_idle(wire, deadlines)
+    timeout = wire.read_timeout()
+    theirs = keep_idle(timeout, deadlines)
     sock = wire.socket()
-    has_timeout = wire.set_read_timeout(_read(min(deadlines.idle, deadlines.total)))
+    has_timeout = _set(timeout, min(deadlines.idle, deadlines.total))
     watchdog = _Watchdog(deadlines, sock, bites_idle=not has_timeout)
     try:
         while True:
@@ -212,22 +219,22 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, wire: Wire) -> Iter
                 raise deadlines.passed(since)
             if sock is None:
                 # Where the client reads it anew for each wait, so that any deadline can be it.
-                wire.set_read_timeout(_read(deadlines.next(since)[0] - since))
+                _set(timeout, deadlines.next(since)[0] - since)
             try:
                 chunk = next(chunks, None)
             except Exception as error:
                 if watchdog.bitten is not None:
                     raise watchdog.bitten from error
-                if has_timeout and any(
-                    kind.__name__ == "ReadTimeout" for kind in type(error).__mro__
-                ):
-                    raise deadlines.expired(deadlines.next(since)[1]) from error
+                at, deadline = deadlines.next(since)
+                if _is_read_timeout(error) and (has_timeout or time.monotonic() >= at):
+                    raise deadlines.expired(deadline) from error
                 raise
             watchdog.since = None
             if chunk is None:
-                if watchdog.bitten is not None:
+                at, deadline = deadlines.next(since)
+                if time.monotonic() >= at:
                     # A body that ends with its connection seems complete once the socket is shut.
-                    raise watchdog.bitten
+                    raise deadlines.expired(deadline)
                 return
             overdue = not has_timeout and time.monotonic() - since > deadlines.idle
             yield chunk
@@ -236,6 +243,9 @@ def on_socket(chunks: Iterator[bytes], deadlines: Deadlines, wire: Wire) -> Iter
                 raise deadlines.expired("idle")
     finally:
         watchdog.stop()
+        if sock is None:
+            # It may be that of a connection which carries others too.
+            _set(timeout, theirs)
 
 
 class _Watchdog:
@@ -291,16 +301,31 @@ class _Watchdog:
                     self._socket.shutdown(socket.SHUT_RDWR)
 
 
-def keep_idle(wire: Wire, deadlines: Deadlines) -> None:
+def keep_idle(timeout: Timeout | None, deadlines: Deadlines) -> float | None:
     """Let the client's read timeout, which ours take the place of, go on as the idle deadline.
 
     Where only the first event has a deadline, a stream that stalls after it must not hang; but
-    what goes on never beats the first event's.
+    what goes on never beats the first event's. Gives the client's.
     """
-    read = wire.read_timeout
+    read = None if timeout is None else timeout.gettimeout()
     if deadlines.idle == deadlines.total == NEVER and read is not None:
         deadlines.idle = max(read, deadlines.first_event)
+    return read
 
 
-def _read(seconds: float) -> float | None:
-    return seconds if seconds < NEVER else None
+def _set(timeout: Timeout | None, seconds: float | None) -> bool:
+    # A socket that was closed has none any more.
+    with suppress(Exception):
+        if timeout is not None:
+            timeout.settimeout(seconds if seconds is None or seconds < NEVER else None)
+            return True
+    return False
+
+
+def _is_read_timeout(error: BaseException | None) -> bool:
+    # Some clients raise it as what it is, some as one of their own that it led to.
+    while error is not None:
+        if any(kind.__name__.startswith("ReadTimeout") for kind in type(error).__mro__):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

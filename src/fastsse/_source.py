@@ -24,8 +24,8 @@ class Source(NamedTuple):
     Attributes:
         response: what is checked before the first event; None for a plain iterable.
         status, headers: those of the response, whatever its client calls them.
-        request: where the client looks for this response's read timeout, as httpx does in
-            `extensions`; None for a client that does not.
+        timeout: gives the client's own for a wait on this response, with `gettimeout` and
+            `settimeout` as sockets have; None or an error where there is no public way to it.
         descriptor: gives the file descriptor of the response's connection, if that carries
             nothing else; None or an error where there is none.
     """
@@ -39,7 +39,7 @@ class Source(NamedTuple):
     status: int = 200
     headers: Mapping[str, str] = {}
     decoding: Callable[[Any], Any] | None = None
-    request: Any = None
+    timeout: Callable[[], Any] = lambda: None
     descriptor: Callable[[], int | None] = lambda: None
 
     def iterate(self) -> Iterator[bytes]:
@@ -68,18 +68,11 @@ class Source(NamedTuple):
         decoded: AsyncIterator[bytes] = self.decoding(chunks).aiter_bytes()
         return decoded
 
-    @property
-    def read_timeout(self) -> float | None:
-        """Seconds that the client waits for bytes; None where it has no limit, or none is known."""
-        return self._timeouts().get("read")
-
-    def set_read_timeout(self, seconds: float | None) -> bool:
-        """Have the client wait so long for bytes of this response; False where that cannot be."""
-        timeouts = self._timeouts()
-        if timeouts:
-            # A new dict, since the caller may have made the old one for more requests than this.
-            self.request.extensions["timeout"] = {**timeouts, "read": seconds}
-        return bool(timeouts)
+    def read_timeout(self) -> Any:
+        """The client's own for a wait on this response; None where there is no way to it."""
+        with suppress(Exception):
+            return self.timeout()
+        return None
 
     def socket(self) -> Any:
         """A second handle of the socket of this response alone, to shut it down; None without."""
@@ -90,9 +83,3 @@ class Source(NamedTuple):
 
                 return socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM)
         return None
-
-    def _timeouts(self) -> dict[str, float | None]:
-        # A response without a request has no timeouts: it came from memory.
-        timeouts: dict[str, float | None]
-        timeouts = getattr(self.request, "extensions", {}).get("timeout", {})
-        return timeouts

@@ -72,14 +72,16 @@ def iter_events(
     Where `first_event_timeout` is the only one, waits after it are limited too: by the client's
     read timeout, or by the deadline itself if that is longer.
 
-    On asyncio and trio the three are exact. With `for`, `idle_timeout` is exact over httpx and
-    httpx2, whose read timeout it becomes; the other two are exact over HTTP/1.1, where they shut
-    the socket down. Over HTTP/2 all three shorten the read timeout, which the bytes of other
-    streams on the same connection hold up. Elsewhere they are judged between chunks.
+    With `async for` the three are exact. With `for` they are over HTTP/1.1, where they are the
+    read timeout of the client or shut its socket down. Over HTTP/2 all three shorten the read
+    timeout, which the bytes of other streams on the same connection hold up. Over pyreqwest with
+    `for`, and over iterables, they are judged between chunks. httpx over aiohttp and pyreqwest
+    keep their own read timeouts, and aiohttp its total: what is shorter raises their own errors.
 
     Args:
-        source: an httpx or httpx2 response, sync or async, streamed or read already; or an
-            iterable or async iterable of bytes, which is not checked.
+        source: a response of httpx, httpx2, requests, niquests, aiohttp, urllib3 or pyreqwest,
+            sync or async, streamed or read already; or an iterable or async iterable of bytes,
+            which is not checked.
         last_event_id: the last event ID before this stream, as of a connection that broke.
         max_event_size: how many bytes an event may have (see `Parser`), None for any.
         first_event_timeout: seconds until the first event; None or 0 for none of ours, as below.
