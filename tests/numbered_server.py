@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterator
 from itertools import chain
 
+# Windows has no SIGKILL, and ends a process at once for any signal.
+DEATH = getattr(signal, "SIGKILL", signal.SIGTERM)
 LAST = 20
 RETRY = b"retry: 1\n\n"
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"
@@ -63,7 +65,7 @@ def main(port: int, seed: str, life: str) -> None:
                 connection.sendall(piece[:left])
                 left -= len(piece)
                 if left <= 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
+                    os.kill(os.getpid(), DEATH)
         while True:
             connection, _ = listener.accept()
             with connection:

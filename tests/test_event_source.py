@@ -4,8 +4,8 @@ import asyncio
 import gc
 import io
 import json
+import os
 import random
-import signal
 import socket
 import subprocess
 import sys
@@ -87,14 +87,17 @@ class Server:
         self.arrival = threading.Semaphore(0)
         self._listener = listener
         self._held: list[socket.socket] = []
+        self._is_over = False
 
     def serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listener.accept()
-                with suppress(OSError):
-                    self._answer(connection)
-                self.ended.append(time.monotonic())
+        while True:
+            connection, _ = self._listener.accept()
+            if self._is_over:
+                connection.close()
+                break
+            with suppress(OSError):
+                self._answer(connection)
+            self.ended.append(time.monotonic())
         for connection in self._held:
             connection.close()
 
@@ -116,6 +119,11 @@ class Server:
                 self._held.append(connection.dup())
         self.arrival.release()
 
+    def end(self) -> None:
+        # Not by a shutdown of the listener, which not every system has.
+        self._is_over = True
+        socket.create_connection(self._listener.getsockname()).close()
+
     @property
     def last_event_ids(self) -> list[bytes | None]:
         return [asked.header("last-event-id") for asked in self.asked]
@@ -130,7 +138,7 @@ def serving(*answers: bytes) -> Iterator[Server]:
         try:
             yield server
         finally:
-            listener.shutdown(socket.SHUT_RDWR)
+            server.end()
             thread.join()
 
 
@@ -287,7 +295,8 @@ class TestKills:
         with Lives(seed, kills) as lives:
             read = reader.read(lives.url)
         expect_end(read, [numbered_server.data_of(1 + n) for n in range(len(read.data))])
-        assert lives.codes[:-1] == [-signal.SIGKILL] * kills
+        killed = -numbered_server.DEATH if os.name == "posix" else numbered_server.DEATH
+        assert lives.codes[:-1] == [killed] * kills
         assert len(read.data) >= numbered_server.LAST
         assert read.source.last_event_id == str(len(read.data))
         assert len(read.again) > kills
@@ -510,6 +519,7 @@ class TestPatience:
             ("soon", 1),
             ("Sun, 06 Nov 1994 08:49:37 GMT", 1),
             ("Sun, 06 Nov 99999 08:49:37 GMT", 1),
+            ("Mon, 01 Jan 999999999999 00:00:00 GMT", 1),
             (" ", 1),
         ],
     )
@@ -521,6 +531,7 @@ class TestPatience:
         assert max(asked, 20) <= min(waits)
         assert max(waits) <= max(asked, 20) + 20
 
+    @pytest.mark.skipif(not hasattr(time, "tzset"), reason="the zone cannot be set here")
     @pytest.mark.parametrize(
         "form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%c"]
     )

@@ -52,7 +52,9 @@ def test_async_iterables() -> None:
 
 @pytest.mark.parametrize("source", [b"data: x\n\n", "data: x\n\n", 7, None, bytearray(b"x")])
 def test_what_is_no_source(source: Any) -> None:
-    with pytest.raises(TypeError, match=f"iterable of bytes, got {type(source).__name__}"):
+    clients = "httpx, httpx2, requests, niquests, aiohttp, urllib3, pyreqwest"
+    known = f"a response of {clients}, or an iterable or async iterable of bytes"
+    with pytest.raises(TypeError, match=f"expected {known}, got {type(source).__name__}"):
         fastsse.iter_events(source)
 
 

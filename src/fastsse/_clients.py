@@ -1,6 +1,6 @@
 """The clients whose responses `iter_events` reads: one row for each, the first that fits wins.
 
-Responses are known by what they can do, never by their type, so that no client is imported. A row
+Responses are known by their names and by what they can do, so that no client is imported. A row
 gives a `Source`, or None for what it does not know.
 
 Each reads what gives bytes as soon as they are there: some of what clients offer for streaming

@@ -95,5 +95,5 @@ def _retry_after(error: Exception | None) -> float:
         date = parsedate(value)
         # Each form of an HTTP date is in GMT, also the one that does not say so.
         return timegm(date) - time.time() if date else 0.0
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, OverflowError):
         return 0.0

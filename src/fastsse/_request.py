@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import category
 
 DEFAULT_HEADERS = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
 
@@ -46,9 +47,9 @@ def ask_from(request: Any, last_event_id: str) -> None:
     """
     headers = request.headers
     asking = [pair for pair in headers.raw if _name(pair) != "last-event-id"]
-    value = last_event_id.strip("\t ").encode()
-    if value and all(byte >= 0x20 and byte != 0x7F for byte in value):
-        asking.append((b"Last-Event-ID", value))
+    value = last_event_id.strip("\t ")
+    if value and not any(category(character) == "Cc" for character in value):
+        asking.append((b"Last-Event-ID", value.encode()))
     # New ones, since those that were looked into hold to the encoding that they had found.
     request.headers = type(headers)(asking)
 

@@ -1,10 +1,12 @@
 """`EventSource`: a stream that is asked for again where it ended, as the standard says.
 
-from fastsse.event_source import EventSource
+    from fastsse.event_source import EventSource
 
-async with EventSource(client, "GET", url) as source:
-    async for event in source:
-        print(event.id, event.data)
+    async with EventSource(client, "GET", url) as source:
+        async for event in source:
+            print(event.id, event.data)
+
+With `with` and `for` it is the same over a client that is synchronous.
 """
 
 import socket
@@ -30,13 +32,14 @@ NO_MORE = 204
 
 
 class EventSource:
-    """The events of a URL, over as many connections as it takes.
+    """The events of a URL for one reader, over as many connections as it takes.
 
     It connects when it is first iterated, with `for` or `async for` as its client is, and again
     whenever a connection ends, breaks, or is answered with 408, 429 or 5xx, going on after the
     last event that came. 204 ends it. What asking again does not help with is raised: another
     answer as `ResponseError`, an `EventTooLarge`, and what failed last when the attempts are used
-    up. Redirects are followed; to another origin no header goes along that may be a credential.
+    up, a `ReconnectError` if the server only ever ended the stream. Redirects are followed; to
+    another origin no header goes along that may be a credential.
 
     Before it connects again it waits for the longest of 100 ms, the stream's `retry` (or 1 s) and
     the answer's `Retry-After`, and a random part of what doubles with each attempt, up to 30 s. A
@@ -134,17 +137,19 @@ class EventSource:
     @property
     def last_event_id(self) -> str:
         """The last event ID of what was yielded: where it goes on after this connection."""
-        return self._last_event_id if self._stream is None else self._stream.last_event_id
+        stream = self._stream
+        return self._last_event_id if stream is None else stream.last_event_id
 
     @property
     def retry(self) -> int | None:
         """The reconnection time in ms that the stream set last, None before."""
-        here = None if self._stream is None else self._stream.retry
+        stream = self._stream
+        here = None if stream is None else stream.retry
         return self._retry if here is None else here
 
     @property
     def stream(self) -> EventStream | None:
-        """The stream of the connection that is open, with its `response` and its stamps."""
+        """The stream of the last connection, with its `response` and stamps; None between two."""
         return self._stream
 
     def __iter__(self) -> Iterator[ServerSentEvent]:
@@ -219,7 +224,9 @@ class EventSource:
         sock = source_of(stream.response).socket()
         if sock is not None:
             with sock, suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # One that ended meanwhile may have given its connection to somebody else.
+                if not stream.response.is_closed:
+                    sock.shutdown(socket.SHUT_RDWR)
 
     async def aclose(self) -> None:
         """End it, from any task, whatever it is at; closing again does nothing."""

@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any, TypeVar
 
+from . import ServerSentEvent as _Event
 from . import iter_events
-from ._parser import ServerSentEvent as _Event
 from ._twins import DEFAULT_MAX_EVENT_SIZE, expect_limit
 
 __all__ = ["SSEDecoder", "ServerSentEvent", "accelerate"]
@@ -97,6 +97,8 @@ class SSEDecoder:
 def accelerate(client: Client, *, max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE) -> Client:
     """Have a client decode its streams with ours, and what its `copy` and `with_options` make.
 
+    Not what `copy.copy` makes of it: accelerate that anew.
+
     A client whose class brings a decoder of its own, as `AnthropicBedrock` does, is left as it is.
 
     Args:
@@ -116,8 +118,9 @@ def accelerate(client: Client, *, max_event_size: int | None = DEFAULT_MAX_EVENT
         # class alone.
         setattr(client, HOOK, lambda: decoder)
         for name in COPIERS:
-            copier = partial(getattr(type(client), name), client)
-            setattr(client, name, partial(_copied, copier, max_event_size))
+            if hasattr(type(client), name):
+                copier = partial(getattr(type(client), name), client)
+                setattr(client, name, partial(_copied, copier, max_event_size))
     return client
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple, cast
 
 import httpx
 
+from .._request import DEFAULT_HEADERS
+
 MAKES_NO_REQUEST = (
     httpx.InvalidURL,
     httpx.UnsupportedProtocol,
@@ -38,7 +40,7 @@ class Request(NamedTuple):
             httpx.TransportError: there is no answer.
         """
         body = self._body()
-        headers = httpx.Headers({"Accept": "text/event-stream", "Cache-Control": "no-store"})
+        headers = httpx.Headers(DEFAULT_HEADERS)
         if body is not None:
             headers["Content-Type"] = _content_type_of(body)
         for line in self.headers:
