@@ -159,6 +159,8 @@ def _requests(response: Any) -> Source | None:
     if not hasattr(response, "iter_content"):
         return None
     is_async = hasattr(type(response), "__aiter__")
+    # Before all else, since a response of niquests may be lazy, and its status has it gathered.
+    head = _head(response, response.status_code)
     was_open = not _is_closed(response.raw)
     # What niquests read already is of its synchronous kind, even if it was awaited.
     is_read = not is_async and not was_open
@@ -169,7 +171,7 @@ def _requests(response: Any) -> Source | None:
         aclose=response.close if is_async else _adone if is_read else None,
         timeout=lambda: _socket_of_raw(response.raw),
         descriptor=lambda: _descriptor_of_raw(response.raw),
-        **_head(response, response.status_code),
+        **head,
     )
 
 
@@ -197,7 +199,7 @@ async def _aiter_content(response: Any, was_open: bool) -> AsyncIterator[bytes]:
 
 
 def _is_closed(raw: Any) -> bool:
-    return raw is None or raw.closed
+    return raw is None or getattr(raw, "closed", False)
 
 
 def _content_of_closed(content: bytes, raw: Any, was_open: bool) -> bytes:
