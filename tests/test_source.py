@@ -128,9 +128,15 @@ class TestReadAlready:
             response = pool.request("GET", events_url, preload_content=False)
             assert response.data
             expect_all(response)
-            response = pool.request("GET", events_url, preload_content=False)
-            assert response.read()
-            expect_not_kept(response)
+            for take in (
+                lambda response: response.read(),
+                lambda response: list(response.stream()),
+            ):
+                response = pool.request("GET", events_url, preload_content=False)
+                assert take(response)
+                expect_not_kept(response)
+            empty = pool.request("GET", events_url.partition("?")[0] + "?n=0")
+            assert list(fastsse.iter_events(empty)) == []
             response = pool.request("GET", events_url, preload_content=False)
             stream = fastsse.iter_events(response)
             response.close()

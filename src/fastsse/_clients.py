@@ -202,8 +202,8 @@ def _is_closed(raw: Any) -> bool:
     return raw is None or getattr(raw, "closed", False)
 
 
-def _content_of_closed(content: bytes, raw: Any, was_open: bool) -> bytes:
-    return _kept(content, lost=was_open or (hasattr(raw, "tell") and raw.tell() > 0))
+def _content_of_closed(content: bytes, raw: Any, lost: bool) -> bytes:
+    return _kept(content, lost=lost or (hasattr(raw, "tell") and raw.tell() > 0))
 
 
 def _reading(response: Any, raw: Any) -> Any:
@@ -249,7 +249,9 @@ def _urllib3(response: Any) -> Source | None:
 
     def chunks() -> Iterator[bytes]:
         if response.closed:
-            return iter([_content_of_closed(response.data or b"", response, was_open)])
+            # What went through `stream` chunk by chunk is not in its count of bytes.
+            lost = was_open or getattr(response, "chunk_left", None) is not None
+            return iter([_content_of_closed(response.data or b"", response, lost)])
         return _Pieces(response).stream()
 
     return Source(
