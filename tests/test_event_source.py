@@ -1299,6 +1299,24 @@ class TestCancel:
             loop(main)
             assert server.asked[1].at - server.ended[0] > 0.38
 
+    def test_one_that_was_reading_waits_before_it_asks_again(self, library: Any, loop: Any) -> None:
+        cancelled = []
+
+        async def main() -> None:
+            async with library.AsyncClient() as client:
+                source = EventSource(client, "GET", server.url)
+                with anyio.move_on_after(0.3):
+                    async for _ in source:
+                        pass
+                cancelled.append(time.monotonic())
+                async for _ in source:
+                    pass
+                assert source.last_event_id == "1"
+
+        with serving(Held(stream(event(1), retry=400)), GONE) as server:
+            loop(main)
+            assert server.asked[1].at - cancelled[0] > 0.38
+
 
 class TestArguments:
     @pytest.mark.parametrize("client", [None, requests.Session(), "http://x/", object()])

@@ -64,7 +64,7 @@ class Patience:
                 f"attempt {self._attempt} since an event came, and the server ended the stream "
                 f"again (max_attempts={self._max_attempts})"
             )
-        interval = max(SHORTEST_WAIT, USUAL_WAIT if retry is None else retry / 1000)
+        interval = interval_of(retry)
         asked = max(interval, _retry_after(error))
         if asked > LONGEST_WAIT:
             raise ReconnectError(
@@ -73,6 +73,14 @@ class Patience:
         growth = min(LARGEST_GROWTH, interval * 2 ** min(self._attempt, 30))
         self._attempt += 1
         return Reconnection(self._attempt, asked + uniform(0, growth), error, last_event_id)
+
+
+def interval_of(retry: int | None) -> float:
+    """Seconds to wait at least, whatever happened.
+
+    Source: WHATWG HTML 9.2.3.
+    """
+    return max(SHORTEST_WAIT, USUAL_WAIT if retry is None else retry / 1000)
 
 
 def _is_passing(error: Exception) -> bool:

@@ -22,7 +22,7 @@ import anyio
 from . import EventStream, ServerSentEvent, iter_events
 from ._check import is_event_stream
 from ._clients import source_of
-from ._reconnection import Patience, Reconnection
+from ._reconnection import Patience, Reconnection, interval_of
 from ._request import Route, ask_from, headers_for_events
 from ._twins import DEFAULT_MAX_EVENT_SIZE
 
@@ -307,6 +307,8 @@ class EventSource:
         """Let go of the stream, but for what the next one goes on from."""
         self._last_event_id, self._retry = self.last_event_id, self.retry
         self._stream = None
+        # For a reader that was cancelled and goes on; any other learns a time of its own.
+        self._due = time.monotonic() + interval_of(self._retry)
 
     def _lost(self, error: Exception | None) -> Reconnection | None:
         """What comes now; None if it is closed."""
