@@ -21,6 +21,7 @@ LAYERS = [
     {"_stream"},
     {"__init__"},
     {"httpx_sse", "sdk", "event_source"},
+    {"llm"},
     {"cli"},
     {"__main__"},
 ]

@@ -10,15 +10,25 @@
 anywhere. `ACCELERATED` tells whether the compiled parser is in use.
 """
 
-from ._errors import EventTooLarge, ReconnectError, ResponseError, SSEError, StreamTimeout
+from ._errors import (
+    ContentTypeError,
+    EventTooLarge,
+    ProtocolError,
+    ReconnectError,
+    ResponseError,
+    SSEError,
+    StreamTimeout,
+)
 from ._parser import ACCELERATED, Parser, ServerSentEvent
 from ._stream import EventStream, StreamStats, iter_events
 
 __all__ = [
     "ACCELERATED",
+    "ContentTypeError",
     "EventStream",
     "EventTooLarge",
     "Parser",
+    "ProtocolError",
     "ReconnectError",
     "ResponseError",
     "SSEError",

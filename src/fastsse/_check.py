@@ -4,7 +4,7 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
-from ._errors import ResponseError
+from ._errors import ContentTypeError, ResponseError
 
 # How much of the body of an error is read, and for how long.
 BODY_SIZE = 4 * 1024
@@ -43,7 +43,8 @@ def response_error(answer: Answer, body: bytes) -> ResponseError:
     """The error that tells what the response is."""
     headers = answer.headers
     content_type = headers.get("content-type")
-    return ResponseError(answer.status, headers, content_type, body, answer.response)
+    kind = ContentTypeError if 200 <= answer.status < 300 else ResponseError
+    return kind(answer.status, headers, content_type, body, answer.response)
 
 
 def start_of(chunks: Iterable[bytes]) -> bytes:

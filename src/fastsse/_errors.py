@@ -1,10 +1,12 @@
 """What can go wrong. Everything fastsse raises on its own account is an `SSEError`:
 
     SSEError
-    ├── EventTooLarge      an event grew past max_event_size
-    ├── ReconnectError     an EventSource gives up, and no other error says why
-    ├── ResponseError      the answer is not an event stream
-    └── StreamTimeout      a deadline passed; also a TimeoutError
+    ├── ProtocolError          what came is no event stream that can be read
+    │   ├── ContentTypeError   its content type is another; also a ResponseError
+    │   └── EventTooLarge      an event grew past max_event_size
+    ├── ReconnectError         an EventSource gives up, and no other error says why
+    ├── ResponseError          the answer is not an event stream
+    └── StreamTimeout          a deadline passed; also a TimeoutError
 
 A client's own transport errors (a refused or broken connection) pass through as they are.
 Arguments of the wrong type are a TypeError, wrong values a ValueError, as everywhere in Python.
@@ -13,7 +15,15 @@ Arguments of the wrong type are a TypeError, wrong values a ValueError, as every
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["EventTooLarge", "ReconnectError", "ResponseError", "SSEError", "StreamTimeout"]
+__all__ = [
+    "ContentTypeError",
+    "EventTooLarge",
+    "ProtocolError",
+    "ReconnectError",
+    "ResponseError",
+    "SSEError",
+    "StreamTimeout",
+]
 
 PREVIEW_LENGTH = 500
 
@@ -22,7 +32,11 @@ class SSEError(Exception):
     """The base of all errors of fastsse."""
 
 
-class EventTooLarge(SSEError):
+class ProtocolError(SSEError):
+    """What came is no event stream, or not one that can be read: the base of what tells how."""
+
+
+class EventTooLarge(ProtocolError):
     """An event grew past `max_event_size`; the parser takes no more.
 
     Attributes:
@@ -90,8 +104,12 @@ class ResponseError(SSEError):
             reason = f"expected a status of 2xx, got {self.status_code}"
             if "location" in self.headers:
                 reason += f" (a redirect to {self.headers['location']}, not followed)"
-        preview = _preview(self.body)
-        return f"{reason}: {preview}" if preview else reason
+        start = preview(self.body)
+        return f"{reason}: {start}" if start else reason
+
+
+class ContentTypeError(ResponseError, ProtocolError):
+    """The status is 2xx, but the content type is not text/event-stream."""
 
 
 class StreamTimeout(SSEError, TimeoutError):
@@ -127,6 +145,7 @@ class StreamTimeout(SSEError, TimeoutError):
         )
 
 
-def _preview(body: bytes) -> str:
+def preview(body: bytes) -> str:
+    """The start of a body, on one line."""
     text = " ".join(body.decode("utf-8", "replace").split())
     return text if len(text) <= PREVIEW_LENGTH else text[: PREVIEW_LENGTH - 1] + "…"

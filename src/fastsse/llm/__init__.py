@@ -1,0 +1,43 @@
+"""Values of event streams, answers of language models, and a client for both. Extra: llm.
+
+from fastsse.llm import Client
+
+client = Client(http, "http://localhost:8000", model="demo")
+async with client.chat([{"role": "user", "content": "Why is the sky blue?"}]) as answer:
+    async for delta in answer:
+        print(delta.text, end="")
+print(answer.usage, answer.stats.ttft)
+"""
+
+from importlib.util import find_spec
+
+_missing = [name for name in ("msgspec", "stamina") if find_spec(name) is None]
+if _missing:
+    raise ImportError(
+        f"fastsse.llm needs {', '.join(_missing)}: python -m pip install 'fastsse-client[llm]'"
+    )
+
+from ._decode import DONE, Done, decode  # noqa: E402
+from ._delta import Delta, Token, ToolCallDelta, Usage  # noqa: E402
+from ._errors import (  # noqa: E402
+    DecodeError,
+    IncompleteStream,
+    StreamError,
+    TransportError,
+    UnknownShape,
+)
+
+__all__ = [
+    "DONE",
+    "DecodeError",
+    "Delta",
+    "Done",
+    "IncompleteStream",
+    "StreamError",
+    "Token",
+    "ToolCallDelta",
+    "TransportError",
+    "UnknownShape",
+    "Usage",
+    "decode",
+]
