@@ -28,12 +28,15 @@ def outcome_of(parser: Any, chunks: Iterable[Any]) -> Outcome:
         events += plain(error.events)
         too_large = True
     last_event_id, retry, pending = parser.last_event_id, parser.retry, parser.pending
+    pending_data = parser.pending_data
     flushed: list[Event] = []
     try:
         flushed = plain(parser.flush())
     except EventTooLarge:
         flush_too_large = not too_large
     assert pending == (bool(flushed) or flush_too_large)
+    if not flush_too_large:
+        assert pending_data == (flushed[0].data_bytes if flushed else b"")
     return Outcome(events, flushed, last_event_id, retry, too_large, flush_too_large)
 
 

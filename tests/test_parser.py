@@ -441,7 +441,7 @@ class TestArguments:
         assert parser.last_event_id == "7"
         assert twin.Parser.__new__(twin.Parser).feed(b"data\n\n")
 
-    @pytest.mark.parametrize("name", ["last_event_id", "retry", "pending"])
+    @pytest.mark.parametrize("name", ["last_event_id", "retry", "pending", "pending_data"])
     def test_state_is_read_only(self, twin: Any, name: str) -> None:
         with pytest.raises(AttributeError):
             setattr(twin.Parser(), name, "x")

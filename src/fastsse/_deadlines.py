@@ -39,25 +39,29 @@ class Expired(Exception):
 
 
 class Deadlines:
-    """Three deadlines in seconds, infinite where they are off, and the clocks that they need."""
+    """Three deadlines in seconds, infinite where they are off, and the clocks that they need.
+
+    Attributes:
+        spent: seconds that had passed for those in wall time when iteration began.
+    """
 
     def __init__(self, first_event: float | None, idle: float | None, total: float | None) -> None:
         self.first_event = _seconds("first_event_timeout", first_event)
         self.idle = _seconds("idle_timeout", idle)
         self.total = _seconds("total_timeout", total)
-        self.began = self.ends = 0.0
+        self.began = self.ends = self.spent = 0.0
 
     def __bool__(self) -> bool:
         return min(self.first_event, self.idle, self.total) < NEVER
 
     def begin(self, now: float) -> None:
-        self.began = now
+        self.began = now - self.spent
         # When the sooner of the two in wall time passes; each wait asks, and so it is kept.
-        self.ends = now + min(self.first_event, self.total)
+        self.ends = self.began + min(self.first_event, self.total)
 
     def first_event_came(self) -> None:
         self.first_event = NEVER
-        self.begin(self.began)
+        self.ends = self.began + self.total
 
     def passed(self, now: float) -> Expired:
         """The error of the deadline in wall time that passed, where `ends` is not after now."""

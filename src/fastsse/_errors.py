@@ -116,32 +116,51 @@ class StreamTimeout(SSEError, TimeoutError):
     """A deadline of the stream passed.
 
     Attributes:
-        deadline: which one: "first_event", "idle" or "total".
+        deadline: which one: "first_event", "idle" or "total"; of a client, "headers" too.
         seconds: how long it was.
         chunks, bytes, events: how far the stream had come.
-        elapsed: seconds since iteration began.
+        elapsed: seconds since iteration began; of a client, since the request was sent.
+        lines: line feeds that had come, where they are counted, which a client does.
+        buffered: the start of the data of the event that was under way, at most 4 KiB.
     """
 
     def __init__(
-        self, deadline: str, seconds: float, chunks: int, bytes: int, events: int, elapsed: float
+        self,
+        deadline: str,
+        seconds: float,
+        chunks: int = 0,
+        bytes: int = 0,
+        events: int = 0,
+        elapsed: float = 0.0,
+        lines: int | None = None,
+        buffered: bytes = b"",
     ) -> None:
-        super().__init__(deadline, seconds, chunks, bytes, events, elapsed)
+        super().__init__(deadline, seconds, chunks, bytes, events, elapsed, lines, buffered)
         self.deadline = deadline
         self.seconds = seconds
         self.chunks = chunks
         self.bytes = bytes
         self.events = events
         self.elapsed = elapsed
+        self.lines = lines
+        self.buffered = buffered
 
     def __str__(self) -> str:
         what = {
+            "headers": "no answer came",
             "first_event": "no event came",
             "idle": "no bytes came",
             "total": "the stream did not end",
         }[self.deadline]
-        return (
+        lines = "" if self.lines is None else f"lines: {self.lines}, "
+        told = (
             f"{what} within {self.deadline}_timeout={self.seconds:g} s (events: {self.events}, "
-            f"chunks: {self.chunks}, bytes: {self.bytes}, after {self.elapsed:.3f} s)"
+            f"{lines}chunks: {self.chunks}, bytes: {self.bytes}, after {self.elapsed:.3f} s)"
+        )
+        return (
+            f"{told}; the next event began with: {preview(self.buffered)}"
+            if self.buffered
+            else told
         )
 
 

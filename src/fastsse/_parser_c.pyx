@@ -130,6 +130,11 @@ cdef inline void release(Bytes* self) noexcept:
     self.size = self.capacity = 0
 
 
+cdef bytes bytes_of(Bytes* self):
+    # Nothing may be nowhere.
+    return PyBytes_FromStringAndSize(self.at, self.size) if self.size else b""
+
+
 cdef inline void clear(Bytes* self) noexcept:
     self.size = 0
     if self.capacity > KEPT_CAPACITY:
@@ -424,6 +429,17 @@ The incremental parser of one stream: bytes in, events out.
         """Whether `flush` would give an event: the open block has a data line."""
         # [pending]
         return self._stored != NOWHERE or self._open_field() == DATA
+
+    @property
+    @cython.critical_section
+    def pending_data(self):
+        """The data of the event that `flush` would give: as far as it has come."""
+        cdef bytes data = bytes_of(&self._data) if self._stored == OWNED else b""
+        if self._open_field() != DATA:
+            return data
+        if self._stored == OWNED:
+            data += b"\n"
+        return data + bytes_of(&self._value)
 
     @cython.critical_section
     def feed(self, chunk, /):

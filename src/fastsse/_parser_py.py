@@ -245,6 +245,15 @@ class Parser:
         name, _, _ = self._open_line[: LONGEST_NAME + 1].partition(b":")
         return bool(self._data) or name == b"data"
 
+    @property
+    def pending_data(self) -> bytes:
+        """The data of the event that `flush` would give: as far as it has come."""
+        lines = self._data.copy()
+        name, _, value = self._open_line.partition(b":")
+        if name == b"data":
+            lines.append(value.removeprefix(b" "))
+        return b"\n".join(lines)
+
     def feed(self, chunk: Buffer, /) -> list[ServerSentEvent]:
         """Take the next bytes of the stream.
 

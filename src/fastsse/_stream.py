@@ -28,6 +28,9 @@ from ._twins import DEFAULT_MAX_EVENT_SIZE
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
+# How much a timeout tells of the event that was under way.
+BUFFERED_SIZE = 4 * 1024
+
 __all__ = ["EventStream", "StreamStats", "iter_events"]
 
 
@@ -152,6 +155,7 @@ class EventStream:
         *,
         check_response: bool,
         flush_at_end: bool,
+        started_ns: int = 0,
     ) -> None:
         self.response = source.response
         self.received_at = 0
@@ -170,7 +174,8 @@ class EventStream:
         self._empty_count = 0
         self._event_count = 0
         self._size = 0
-        self._started_ns = 0
+        # When the clocks start: with the iteration, unless it is told.
+        self._started_ns = started_ns
         self._first_event_ns: int | None = None
         self._finished_ns = 0
 
@@ -229,7 +234,7 @@ class EventStream:
                 with suppress(Exception):
                     self.close()
             if fault is not error:
-                raise fault from error.__cause__
+                raise fault from fault.__cause__
             raise
 
     async def __aiter__(self) -> AsyncGenerator[ServerSentEvent]:
@@ -257,7 +262,7 @@ class EventStream:
                 with suppress(Exception):
                     await self.aclose()
             if fault is not error:
-                raise fault from error.__cause__
+                raise fault from fault.__cause__
             raise
 
     def __next__(self) -> ServerSentEvent:
@@ -312,7 +317,7 @@ class EventStream:
         await aclose()
 
     def _begin(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        self._started_ns = perf_counter_ns()
+        self._start()
         if self._check_response and not is_event_stream(self._source):
             guarded = on_socket(chunks, self._body_deadlines(), self._source)
             raise response_error(self._source, start_of(self._source.decode(guarded)))
@@ -321,13 +326,18 @@ class EventStream:
         return self._source.decode(chunks)
 
     async def _abegin(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        self._started_ns = perf_counter_ns()
+        self._start()
         if self._check_response and not is_event_stream(self._source):
             guarded = on_event_loop(chunks, self._body_deadlines(), self._source)
             raise response_error(self._source, await astart_of(self._source.adecode(guarded)))
         if self._deadlines:
             chunks = on_event_loop(chunks, self._deadlines, self._source)
         return self._source.adecode(chunks)
+
+    def _start(self) -> None:
+        now = perf_counter_ns()
+        self._started_ns = self._started_ns or now
+        self._deadlines.spent = (now - self._started_ns) / 1e9
 
     def _body_deadlines(self) -> Deadlines:
         return Deadlines(None, None, min(BODY_SECONDS, self._deadlines.total))
@@ -377,16 +387,22 @@ class EventStream:
         return self._finished_ns != 0
 
     def _fault(self, error: BaseException) -> BaseException:
+        """What to raise for an error, and from now on; its cause is told in it."""
         self._finished_ns = perf_counter_ns()
         self._error = error
         if isinstance(error, Expired):
-            stats = self.stats
-            self._error = StreamTimeout(
-                error.deadline,
-                error.seconds,
-                stats.chunks,
-                stats.bytes,
-                stats.events,
-                stats.elapsed_ns / 1e9,
-            )
+            self._error = self._timeout(error.deadline, error.seconds)
+            self._error.__cause__ = error.__cause__
         return self._error
+
+    def _timeout(self, deadline: str, seconds: float) -> StreamTimeout:
+        stats = self.stats
+        return StreamTimeout(
+            deadline,
+            seconds,
+            stats.chunks,
+            stats.bytes,
+            stats.events,
+            stats.elapsed_ns / 1e9,
+            buffered=self._parser.pending_data[:BUFFERED_SIZE],
+        )
