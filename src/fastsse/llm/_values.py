@@ -1,0 +1,248 @@
+"""`iter_json`: the values of a stream of events, and what all streams of values have in common."""
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Generic, Literal, Protocol, Self, TypeVar, overload
+
+import msgspec
+
+from .._errors import SSEError, preview
+from .._parser import ServerSentEvent
+from .._stream import StreamStats
+from ._decode import DONE, Done, decode
+from ._errors import DecodeError, IncompleteStream
+from ._events import Events, events_of
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+OnError = Literal["raise", "skip"]
+
+logger = logging.getLogger(__name__)
+
+
+class Reader(Protocol[T_co]):
+    """What makes values of events, one after another."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether what was read has its end, though the stream may go on."""
+
+    def read(self, event: ServerSentEvent) -> Sequence[T_co | Done]:
+        """The values of an event, and DONE after them where it ends the stream.
+
+        Raises:
+            SSEError: it has none; a DecodeError is what may be skipped.
+        """
+
+
+class ValueStream(Generic[T]):
+    """The values of a stream of events, for `for` or `async for`.
+
+    It ends with the end that the stream says itself. Iterating again goes on where it stopped;
+    after an error it raises the error again. `with` and `async with` close the source at their
+    end, as `close` and `aclose` do.
+
+    Attributes:
+        parse_failures: how many events were skipped, with `on_error="skip"`.
+    """
+
+    def __init__(
+        self, source: Any, reader: Reader[T], *, on_error: OnError, require_end: bool
+    ) -> None:
+        if on_error not in ("raise", "skip"):
+            raise ValueError(f'on_error: expected "raise" or "skip", got {on_error!r}')
+        self._events: Events = events_of(source)
+        self._reader = reader
+        self._skips = on_error == "skip"
+        self._require_end = require_end
+        self._ready: Iterator[T | Done] = iter(())
+        self._is_over = False
+        self._error: BaseException | None = None
+        self.parse_failures = 0
+
+    @property
+    def received_at(self) -> int:
+        """When the bytes of the value last yielded came: see `EventStream.received_at`."""
+        return self._events.received_at
+
+    @property
+    def stats(self) -> StreamStats:
+        """How far the stream of events has come."""
+        return self._events.stats
+
+    def __iter__(self) -> Iterator[T]:
+        self._expect_no_error()
+        try:
+            for value in self._ready:
+                if value is DONE:
+                    self._is_over = True
+                    return
+                yield value
+            if self._is_over:
+                return
+            for event in self._events:
+                for value in self._take(event):
+                    if value is DONE:
+                        self._is_over = True
+                        return
+                    yield value
+            self._end()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._error = error
+            if isinstance(error, SSEError):
+                with suppress(Exception):
+                    self.close()
+            raise
+
+    async def __aiter__(self) -> AsyncGenerator[T]:
+        self._expect_no_error()
+        try:
+            for value in self._ready:
+                if value is DONE:
+                    self._is_over = True
+                    return
+                yield value
+            if self._is_over:
+                return
+            async for event in self._events:
+                for value in self._take(event):
+                    if value is DONE:
+                        self._is_over = True
+                        return
+                    yield value
+            self._end()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._error = error
+            if isinstance(error, SSEError):
+                with suppress(Exception):
+                    await self.aclose()
+            raise
+
+    def __next__(self) -> T:
+        for value in self:
+            return value
+        raise StopIteration
+
+    async def __anext__(self) -> T:
+        values = aiter(self)
+        try:
+            return await anext(values)
+        finally:
+            await values.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def close(self) -> None:
+        """Close the source of a stream read with `for`; closing again does nothing."""
+        self._events.close()
+
+    async def aclose(self) -> None:
+        """Close the source of a stream read with `async for`; closing again does nothing."""
+        await self._events.aclose()
+
+    def _take(self, event: ServerSentEvent) -> Iterator[T | Done]:
+        try:
+            self._ready = iter(self._reader.read(event))
+        except DecodeError as error:
+            if not self._skips:
+                raise
+            self._skip(error)
+        return self._ready
+
+    def _skip(self, error: DecodeError) -> None:
+        self.parse_failures += 1
+        # Aloud once a stream: what is wrong with one event is so with many.
+        level = logging.WARNING if self.parse_failures == 1 else logging.DEBUG
+        logger.log(
+            level,
+            "skipped event %d, which is no such value: %s: %s",
+            self.stats.events,
+            error.reason,
+            preview(error.event.data_bytes),
+            extra={"parse_failures": self.parse_failures},
+        )
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._require_end and not self._reader.is_complete:
+            raise IncompleteStream(self.stats.events)
+
+    def _expect_no_error(self) -> None:
+        if isinstance(self._error, Exception):
+            raise self._error
+        if self._error is not None:
+            name = type(self._error).__name__
+            raise RuntimeError(f"{name} interrupted the stream; its rest is lost")
+
+
+class JsonReader(Generic[T]):
+    """Reads one JSON value of each event; only `[DONE]` ends them."""
+
+    is_complete = False
+
+    def __init__(self, loads: Callable[[bytes], T]) -> None:
+        self._loads = loads
+
+    def read(self, event: ServerSentEvent) -> tuple[T | Done]:
+        return (decode(event, self._loads),)
+
+
+@overload
+def iter_json(
+    source: Any, *, type: None = None, on_error: OnError = "raise", require_end: bool = False
+) -> ValueStream[Any]: ...
+@overload
+def iter_json(
+    source: Any, *, type: type[T], on_error: OnError = "raise", require_end: bool = False
+) -> ValueStream[T]: ...
+def iter_json(
+    source: Any,
+    *,
+    type: type[T] | None = None,
+    on_error: OnError = "raise",
+    require_end: bool = False,
+) -> ValueStream[Any]:
+    """Read the JSON values of a stream, one of each event, until `[DONE]`.
+
+    Args:
+        source: what `iter_events` takes, what it gives, or any iterable or async iterable of
+            events. For deadlines: `iter_json(iter_events(response, idle_timeout=60))`.
+        type: what each value has to be, such as a `msgspec.Struct`; None for any JSON.
+        on_error: "raise" for a DecodeError at the first event that is no such value, "skip" to
+            pass over it: the first is logged as a warning, each later one for debugging.
+        require_end: raise IncompleteStream if the stream ends without `[DONE]`.
+
+    Returns:
+        The stream; nothing is read before it is iterated.
+
+    Raises:
+        TypeError: the source is none of these.
+
+    While iterating: `StreamError` for an error in the stream (an event of type `error`, or a
+    value whose `error` is not null), `DecodeError`, `IncompleteStream`, each after the values
+    before it, and what the source raises.
+    """
+    loads = json_decoder(type)
+    return ValueStream(source, JsonReader(loads), on_error=on_error, require_end=require_end)
+
+
+def json_decoder(type: type[T] | None) -> Callable[[bytes], Any]:
+    """What decodes a value of the type, any JSON for None."""
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any if type is None else type)
+    return decoder.decode
