@@ -26,18 +26,23 @@ from ._errors import (  # noqa: E402
     TransportError,
     UnknownShape,
 )
+from ._message import Choice, Message, ToolCall, accumulate  # noqa: E402
 
 __all__ = [
     "DONE",
+    "Choice",
     "DecodeError",
     "Delta",
     "Done",
     "IncompleteStream",
+    "Message",
     "StreamError",
     "Token",
+    "ToolCall",
     "ToolCallDelta",
     "TransportError",
     "UnknownShape",
     "Usage",
+    "accumulate",
     "decode",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -10,6 +10,7 @@ from .._parser import ServerSentEvent
 from ._errors import DecodeError, StreamError
 
 T = TypeVar("T")
+C = TypeVar("C", bound="Chunk")
 
 
 class Done(Enum):
@@ -22,6 +23,14 @@ class Done(Enum):
 
 
 DONE: Final = Done.DONE
+
+
+class Chunk(Protocol):
+    """A value that may carry an error."""
+
+    @property
+    def error(self) -> Any: ...
+
 
 _DONE_DATA = b"[DONE]"
 _ERROR_KEY = b'"error"'
@@ -59,15 +68,35 @@ def decode(
     data = event.data_bytes
     if data == _DONE_DATA:
         return DONE
-    # A search for the key costs a tenth of what looking into each object would.
-    if event.event == "error" or _ERROR_KEY in data:
+    # A search for the key costs a tenth of what looking into each object would, and `in` several
+    # times as much as `find`.
+    if event.event == "error" or data.find(_ERROR_KEY) >= 0:
         _expect_no_error(event)
+    return _load(event, data, loads)
+
+
+def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Literal[Done.DONE]:
+    """The same for values that have their own `error`, which saves the search for one."""
+    data = event.data_bytes
+    if data == _DONE_DATA:
+        return DONE
+    if event.event == "error":
+        _expect_no_error(event)
+    chunk = _load(event, data, loads)
+    if chunk.error is not None:
+        raise stream_error(chunk.error, event)
+    return chunk
+
+
+def _load(event: ServerSentEvent, data: bytes, loads: Callable[[bytes], T]) -> T:
     try:
         if not data.isascii():
             # A decoder may pass over what it does not need, whatever it is.
             data.decode()
         return loads(data)
     except _REFUSALS as error:
+        # What is no such value may be an error all the same.
+        _expect_no_error(event)
         raise DecodeError(event, str(error)) from error
 
 
@@ -83,7 +112,12 @@ def _expect_no_error(event: ServerSentEvent) -> None:
         except _REFUSALS:
             found = event.data
     if found is not None:
-        raise StreamError(_message_of(found), found, event)
+        raise stream_error(found, event)
+
+
+def stream_error(error: Any, event: ServerSentEvent) -> StreamError:
+    """The error that tells what one on the wire says, an object or anything else."""
+    return StreamError(_message_of(error), error, event)
 
 
 def _message_of(error: Any) -> str:

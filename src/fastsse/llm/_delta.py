@@ -9,10 +9,11 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How many tokens it took, as far as the server says; None for what it does not.
 
     Attributes:
-        prompt_tokens: those of the prompt, with those from a cache.
+        prompt_tokens: those of the prompt, with those from a cache and those written to one.
         completion_tokens: those of the answer, with those of reasoning.
         total_tokens: both, as the server adds them, or as we do where it does not.
         cached_tokens: of the prompt, from a cache.
+        cache_write_tokens: of the prompt, written to a cache.
         reasoning_tokens: of the answer, for reasoning.
     """
 
@@ -20,7 +21,21 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     completion_tokens: int | None = None
     total_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+
+    def updated(self, later: "Usage") -> "Usage":
+        """This usage, with what a later one says."""
+        said = {
+            name: value
+            for name in self.__struct_fields__
+            if (value := getattr(later, name)) is not None
+        }
+        updated = msgspec.structs.replace(self, **said)
+        prompt, completion = updated.prompt_tokens, updated.completion_tokens
+        if later.total_tokens is None and prompt is not None and completion is not None:
+            return msgspec.structs.replace(updated, total_tokens=prompt + completion)
+        return updated
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
