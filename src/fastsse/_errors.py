@@ -145,6 +145,11 @@ class StreamTimeout(SSEError, TimeoutError):
         self.lines = lines
         self.buffered = buffered
 
+    def with_lines(self, lines: int) -> "StreamTimeout":
+        """The same error, which tells how many line feeds had come."""
+        done = self.chunks, self.bytes, self.events, self.elapsed
+        return StreamTimeout(self.deadline, self.seconds, *done, lines, self.buffered)
+
     def __str__(self) -> str:
         what = {
             "headers": "no answer came",

@@ -65,7 +65,7 @@ class Patience:
                 f"again (max_attempts={self._max_attempts})"
             )
         interval = interval_of(retry)
-        asked = max(interval, _retry_after(error))
+        asked = max(interval, retry_after(error))
         if asked > LONGEST_WAIT:
             raise ReconnectError(
                 f"the server asks to wait {asked:.0f} s, more than {LONGEST_WAIT:.0f}"
@@ -83,15 +83,20 @@ def interval_of(retry: int | None) -> float:
     return max(SHORTEST_WAIT, USUAL_WAIT if retry is None else retry / 1000)
 
 
+def is_passing_status(error: ResponseError) -> bool:
+    """Whether the answer may be another one, if it is asked for again."""
+    return error.status_code in PASSING_STATUSES or 500 <= error.status_code < 600
+
+
 def _is_passing(error: Exception) -> bool:
     if isinstance(error, ResponseError):
-        return error.status_code in PASSING_STATUSES or 500 <= error.status_code < 600
+        return is_passing_status(error)
     names = {kind.__name__ for kind in type(error).__mro__}
     is_transport = "TransportError" in names and not names & LASTING_ERRORS
     return is_transport or isinstance(error, StreamTimeout)
 
 
-def _retry_after(error: Exception | None) -> float:
+def retry_after(error: Exception | None) -> float:
     """Seconds that the answer asks to wait; 0 where it does not, or not so that one can tell.
 
     Source: RFC 9110, 10.2.3.
@@ -102,6 +107,6 @@ def _retry_after(error: Exception | None) -> float:
     try:
         date = parsedate(value)
         # Each form of an HTTP date is in GMT, also the one that does not say so.
-        return timegm(date) - time.time() if date else 0.0
+        return max(0.0, timegm(date) - time.time()) if date else 0.0
     except (ValueError, IndexError, OverflowError):
         return 0.0

@@ -17,8 +17,11 @@ if _missing:
         f"fastsse.llm needs {', '.join(_missing)}: python -m pip install 'fastsse-client[llm]'"
     )
 
+from ._answer import Answer  # noqa: E402
+from ._client import Client  # noqa: E402
 from ._decode import DONE, Done, decode  # noqa: E402
 from ._delta import Delta, Token, ToolCallDelta, Usage  # noqa: E402
+from ._deltas import DeltaStream, deltas  # noqa: E402
 from ._errors import (  # noqa: E402
     DecodeError,
     IncompleteStream,
@@ -27,22 +30,36 @@ from ._errors import (  # noqa: E402
     UnknownShape,
 )
 from ._message import Choice, Message, ToolCall, accumulate  # noqa: E402
+from ._retry import Retry  # noqa: E402
+from ._stats import AnswerStats  # noqa: E402
+from ._timeouts import Timeouts  # noqa: E402
+from ._values import JsonEvent, ValueStream, iter_json  # noqa: E402
 
 __all__ = [
     "DONE",
+    "Answer",
+    "AnswerStats",
     "Choice",
+    "Client",
     "DecodeError",
     "Delta",
+    "DeltaStream",
     "Done",
     "IncompleteStream",
+    "JsonEvent",
     "Message",
+    "Retry",
     "StreamError",
+    "Timeouts",
     "Token",
     "ToolCall",
     "ToolCallDelta",
     "TransportError",
     "UnknownShape",
     "Usage",
+    "ValueStream",
     "accumulate",
     "decode",
+    "deltas",
+    "iter_json",
 ]

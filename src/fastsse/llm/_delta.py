@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
     """How many tokens it took, as far as the server says; None for what it does not.
 
     Attributes:
@@ -38,7 +38,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return updated
 
 
-class ToolCallDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class ToolCallDelta(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False
+):
     """A part of a call of a tool.
 
     Attributes:
@@ -53,7 +55,9 @@ class ToolCallDelta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     arguments: str = ""
 
 
-class Delta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Delta(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False
+):
     """What a chunk adds to one choice of an answer.
 
     Attributes:

@@ -10,7 +10,7 @@ from ._delta import Delta, ToolCallDelta, Usage
 from ._shapes import read_whole
 
 
-class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A call of a tool.
 
     Attributes:
@@ -23,7 +23,7 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class Choice(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """One of the answers to a request.
 
     Attributes:
@@ -39,7 +39,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     token_ids: tuple[int, ...] = ()
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
     """A whole answer.
 
     Attributes:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Generic, Literal, Protocol, Self, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, overload
 
 import msgspec
 
@@ -29,6 +29,10 @@ class Reader(Protocol[T_co]):
     def is_complete(self) -> bool:
         """Whether what was read has its end, though the stream may go on."""
 
+    @property
+    def tokens(self) -> int:
+        """How many values added something to what is read."""
+
     def read(self, event: ServerSentEvent) -> Sequence[T_co | Done]:
         """The values of an event, and DONE after them where it ends the stream.
 
@@ -49,11 +53,11 @@ class ValueStream(Generic[T]):
     """
 
     def __init__(
-        self, source: Any, reader: Reader[T], *, on_error: OnError, require_end: bool
+        self, events: Events, reader: Reader[T], *, on_error: OnError, require_end: bool
     ) -> None:
         if on_error not in ("raise", "skip"):
             raise ValueError(f'on_error: expected "raise" or "skip", got {on_error!r}')
-        self._events: Events = events_of(source)
+        self._events = events
         self._reader = reader
         self._skips = on_error == "skip"
         self._require_end = require_end
@@ -198,9 +202,32 @@ class JsonReader(Generic[T]):
 
     def __init__(self, loads: Callable[[bytes], T]) -> None:
         self._loads = loads
+        self.tokens = 0
 
     def read(self, event: ServerSentEvent) -> tuple[T | Done]:
-        return (decode(event, self._loads),)
+        value = decode(event, self._loads)
+        self.tokens += 1
+        return (value,)
+
+
+class JsonEvent(NamedTuple, Generic[T]):
+    """An event with a JSON value.
+
+    Attributes:
+        event: its type; "message" where the stream named none.
+        value: of its data.
+    """
+
+    event: str
+    value: T
+
+
+class EventReader(JsonReader[T]):
+    """Reads the same, with the name of each event."""
+
+    def read(self, event: ServerSentEvent) -> tuple[JsonEvent[T] | Done]:  # type: ignore[override]
+        (value,) = super().read(event)
+        return (value,) if value is DONE else (JsonEvent(event.event, value),)
 
 
 @overload
@@ -238,11 +265,21 @@ def iter_json(
     value whose `error` is not null), `DecodeError`, `IncompleteStream`, each after the values
     before it, and what the source raises.
     """
-    loads = json_decoder(type)
-    return ValueStream(source, JsonReader(loads), on_error=on_error, require_end=require_end)
+    reader = JsonReader(json_decoder(type))
+    return ValueStream(events_of(source), reader, on_error=on_error, require_end=require_end)
 
 
 def json_decoder(type: type[T] | None) -> Callable[[bytes], Any]:
     """What decodes a value of the type, any JSON for None."""
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any if type is None else type)
     return decoder.decode
+
+
+def json_value(body: bytes, loads: Callable[[bytes], T]) -> T | None:
+    """The value of a whole body, None if it says only that it is done.
+
+    Raises:
+        StreamError, DecodeError: as for an event.
+    """
+    value = decode(ServerSentEvent(data_bytes=body), loads)
+    return None if value is DONE else value

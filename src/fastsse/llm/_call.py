@@ -1,0 +1,201 @@
+"""One call of a server: what is sent, with which patience, and what is done where it fails."""
+
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter_ns
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+import msgspec
+import stamina
+
+from .._check import BODY_SIZE, response_error
+from .._clients import source_of
+from .._errors import StreamTimeout
+from .._parser import ServerSentEvent
+from .._request import headers_for_events
+from ._retry import Retry
+from ._timeouts import WHOLE_ANSWER, Timeouts
+from ._wire import AnswerEvents, transport_error
+
+R = TypeVar("R")
+
+# What closing a connection may take, since the other side may have stopped to listen.
+CLOSING_SECONDS = 1.0
+
+logger = logging.getLogger(__name__)
+_numbers = itertools.count(1)
+
+
+class Opened(NamedTuple):
+    """An answer whose first event came; None if it had none."""
+
+    response: Any
+    events: AnswerEvents
+    first: ServerSentEvent | None
+    sent_ns: int
+
+
+class Call:
+    """A POST of JSON, with retries until the first event.
+
+    Attributes:
+        attempts: how often it was sent.
+        shown_url: where to, without what may be a secret.
+        about: what logs tell of it.
+    """
+
+    def __init__(
+        self,
+        http: Any,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str],
+        timeouts: Timeouts,
+        retry: Retry,
+        save_failed_requests: Path | None,
+    ) -> None:
+        self.attempts = 0
+        self._http = http
+        self._url = url
+        self._body = body
+        self._headers = headers
+        self._timeouts = timeouts
+        self._retry = retry
+        self._folder = save_failed_requests
+        parts = urlsplit(url)
+        self.shown_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.about: dict[str, Any] = {
+            "model": body.get("model"),
+            "url": self.shown_url,
+            "timeouts": msgspec.structs.asdict(timeouts),
+        }
+
+    async def open(self) -> Opened:
+        """The answer as a stream, with its first event."""
+        started_ns = perf_counter_ns()
+
+        async def attempt() -> Opened:
+            return await self._open(started_ns)
+
+        return await self._until_it_works(attempt, self._timeouts.total)
+
+    async def fetch(self) -> tuple[Any, bytes]:
+        """The answer and its body, whole."""
+        total = self._timeouts.total
+        return await self._until_it_works(self._fetch, WHOLE_ANSWER if total is None else total)
+
+    def failed(self, error: BaseException) -> None:
+        """Keep the request of a call that failed, if that was asked for, and say where."""
+        if self._folder is None:
+            return
+        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{next(_numbers)}.json"
+        path = self._folder / name
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(self._content(stream=True))
+        except OSError:
+            # What went wrong first is what the caller has to know.
+            logger.exception("could not save the request that failed", extra=self.about)
+            return
+        error.add_note(f"the request was saved to {path}")
+        logger.info("saved the request that failed to %s", path, extra=self.about)
+
+    async def _until_it_works(self, attempt: Callable[[], Awaitable[R]], total: float | None) -> R:
+        started_ns = perf_counter_ns()
+        retry = self._retry
+        with anyio.move_on_after(total or None):
+            async for tried in stamina.retry_context(
+                on=retry.wait_for,
+                attempts=retry.attempts,
+                timeout=None,
+                wait_initial=retry.wait_initial,
+                wait_max=retry.wait_max,
+                wait_jitter=retry.wait_jitter,
+            ):
+                with tried:
+                    self.attempts += 1
+                    logger.debug("attempt %d", self.attempts, extra=self.about)
+                    return await attempt()
+        raise StreamTimeout("total", total or 0.0, elapsed=_seconds_since(started_ns))
+
+    async def _open(self, started_ns: int) -> Opened:
+        sent_ns = perf_counter_ns()
+        timeouts = self._timeouts
+        waits = [("headers", timeouts.headers), ("first_event", timeouts.first_event)]
+        response = await self._send(self._request(stream=True), waits)
+        try:
+            spent = (sent_ns - started_ns) / 1e9
+            events = AnswerEvents(response, self.shown_url, timeouts, sent_ns=sent_ns, spent=spent)
+            return Opened(response, events, await anext(events, None), sent_ns)
+        except BaseException:
+            await close(response)
+            raise
+
+    async def _fetch(self) -> tuple[Any, bytes]:
+        waits = [("headers", self._timeouts.headers)]
+        response = await self._send(self._request(stream=False), waits)
+        try:
+            body = await response.aread()
+        except Exception as error:
+            raise transport_error(error, self.shown_url) or error from error
+        finally:
+            await close(response)
+        if not 200 <= response.status_code < 300:
+            raise response_error(source_of(response), body[:BODY_SIZE])
+        return response, body
+
+    async def _send(self, request: Any, waits: list[tuple[str, float | None]]) -> Any:
+        """The response, once its headers are there.
+
+        The soonest of the waits is the one that counts.
+        """
+        sent_ns = perf_counter_ns()
+        limits = [(seconds, deadline) for deadline, seconds in waits if seconds]
+        seconds, deadline = min(limits, default=(None, ""))
+        with anyio.move_on_after(seconds):
+            try:
+                return await self._http.send(request, stream=True)
+            except Exception as error:
+                fault = transport_error(error, self.shown_url)
+                if fault is None:
+                    raise
+                raise fault from error
+        assert seconds is not None
+        raise StreamTimeout(deadline, seconds, elapsed=_seconds_since(sent_ns))
+
+    def _request(self, *, stream: bool) -> Any:
+        headers = {"Content-Type": "application/json", **self._headers}
+        request = self._http.build_request(
+            "POST",
+            self._url,
+            content=self._content(stream=stream),
+            headers=headers_for_events(headers) if stream else headers,
+        )
+        # The client's own for writing and for its pool; waits for bytes have ours.
+        timeouts = {"connect": self._timeouts.connect or None, "read": None}
+        request.extensions["timeout"] = {**request.extensions.get("timeout", {}), **timeouts}
+        return request
+
+    def _content(self, *, stream: bool) -> bytes:
+        streaming = {"stream", "stream_options"}
+        body = self._body
+        if not stream:
+            body = {name: value for name, value in body.items() if name not in streaming}
+        return msgspec.json.encode(body)
+
+
+async def close(response: Any) -> None:
+    """Close a response, also in a task that is being cancelled; what goes wrong is of no use."""
+    with suppress(Exception), anyio.move_on_after(CLOSING_SECONDS, shield=True):
+        await response.aclose()
+
+
+def _seconds_since(started_ns: int) -> float:
+    return (perf_counter_ns() - started_ns) / 1e9

@@ -1,0 +1,136 @@
+"""`deltas`: what an answer is made of, whoever answers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._parser import ServerSentEvent
+from ._decode import DONE, Done
+from ._delta import Delta, Usage
+from ._errors import UnknownShape
+from ._events import events_of
+from ._shapes import SHAPES, Shape, recognise
+from ._values import OnError, ValueStream
+
+# How many events may come before one that tells the shape, such as pings.
+NEUTRAL_EVENTS = 16
+
+
+class DeltaReader:
+    """Reads deltas, and keeps what they say of the whole answer.
+
+    Attributes:
+        usage: the tokens that it took, as far as the server said.
+        finish_reason: why the first choice ended, None before.
+        tokens: how many deltas added something.
+    """
+
+    def __init__(self, shape: Shape | None) -> None:
+        self.usage: Usage | None = None
+        self.finish_reason: str | None = None
+        self.tokens = 0
+        self._read = self._find_out if shape is None else shape.reader()
+        self._neutral: list[ServerSentEvent] = []
+        self._open: set[int] = set()
+        self._has_finished = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each choice that began has its finish reason."""
+        return self._has_finished and not self._open
+
+    def read(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
+        """The deltas of an event, and DONE after them where it ends the stream."""
+        deltas = self._read(event)
+        for delta in deltas:
+            if delta is not DONE:
+                self._note(delta)
+        return deltas
+
+    def _note(self, delta: Delta) -> None:
+        if delta.text or delta.token_ids or delta.reasoning or delta.tool_calls:
+            self.tokens += 1
+        if delta.usage is not None:
+            self.usage = delta.usage if self.usage is None else self.usage.updated(delta.usage)
+        if delta.finish_reason is not None:
+            self._has_finished = True
+            self._open.discard(delta.index)
+            if delta.index == 0:
+                self.finish_reason = delta.finish_reason
+        elif delta.text:
+            self._open.add(delta.index)
+
+    def _find_out(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
+        shape = recognise(event)
+        self._neutral.append(event)
+        if shape is not None:
+            self._read = shape.reader()
+            return [delta for held in self._neutral for delta in self._read(held)]
+        if len(self._neutral) > NEUTRAL_EVENTS:
+            raise UnknownShape(SHAPES, self._neutral[0])
+        return ()
+
+    def expect_known(self) -> None:
+        """Raise UnknownShape if events came, and none told the shape."""
+        if self._read == self._find_out and self._neutral:
+            raise UnknownShape(SHAPES, self._neutral[0])
+
+
+class DeltaStream(ValueStream[Delta]):
+    """The deltas of an answer, for `for` or `async for`."""
+
+    _reader: DeltaReader
+
+    @property
+    def usage(self) -> Usage | None:
+        """The tokens that the answer took, as far as the server said; None before it did."""
+        return self._reader.usage
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the first choice ended; None before."""
+        return self._reader.finish_reason
+
+    def _end(self) -> None:
+        self._reader.expect_known()
+        super()._end()
+
+
+def deltas(
+    source: Any,
+    *,
+    shape: str | None = None,
+    on_error: OnError = "raise",
+    require_end: bool = False,
+) -> DeltaStream:
+    """Read the deltas of an answer, whoever answers.
+
+    Args:
+        source: as for `iter_json`.
+        shape: the name of the wire format; None to recognise it from the first events.
+        on_error: "raise" for a DecodeError at the first event that is no chunk of an answer,
+            "skip" to pass over it.
+        require_end: raise IncompleteStream if the stream ends without `[DONE]`, a stop event,
+            or the finish reason of each choice that began.
+
+    Returns:
+        The stream; nothing is read before it is iterated.
+
+    Raises:
+        TypeError: the source is none of these.
+        ValueError: there is no such shape.
+
+    While iterating: as for `iter_json`, and `UnknownShape`.
+    """
+    reader = DeltaReader(None if shape is None else shape_named(shape))
+    return DeltaStream(events_of(source), reader, on_error=on_error, require_end=require_end)
+
+
+def shape_named(name: str) -> Shape:
+    """The shape of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in SHAPES:
+        raise ValueError(f"shape: expected one of {', '.join(SHAPES)}, got {name!r}")
+    return SHAPES[name]

@@ -1,0 +1,58 @@
+"""What is measured of an answer."""
+
+from array import array
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class AnswerStats(NamedTuple):
+    """How far an answer has come, and how fast. Times are in seconds.
+
+    A token is what a delta adds, or what the server counts, where it says so in its usage.
+
+    Attributes:
+        attempts: how often the request was sent.
+        chunks, bytes, lines, events: received; lines are line feeds.
+        parse_failures: events that were skipped, with `on_error="skip"`.
+        tokens: deltas that added something.
+        elapsed: from the request that was answered to now, or to the end.
+        ttft: from that request to the chunk that had the first token; None before.
+        itl: from one token to the next: one less than `tokens`. Those that came in one chunk have
+            0 between them.
+        tpot: the mean from token to token after the first, by the server's count of tokens where
+            it gives one; None before the second.
+    """
+
+    attempts: int
+    chunks: int
+    bytes: int
+    lines: int
+    events: int
+    parse_failures: int
+    tokens: int
+    elapsed: float
+    ttft: float | None
+    itl: list[float]
+    tpot: float | None
+
+
+class Stamps:
+    """When each token came, in nanoseconds of `time.perf_counter_ns()`."""
+
+    def __init__(self) -> None:
+        self._came = array("q")
+        self.add = self._came.append
+
+    def __len__(self) -> int:
+        return len(self._came)
+
+    def ttft(self, sent_ns: int) -> float | None:
+        return (self._came[0] - sent_ns) / 1e9 if self._came else None
+
+    def itl(self) -> list[float]:
+        came = self._came
+        return [(later - sooner) / 1e9 for sooner, later in pairwise(came)]
+
+    def tpot(self, tokens: int | None) -> float | None:
+        gaps = max(tokens or 0, len(self._came)) - 1
+        return (self._came[-1] - self._came[0]) / 1e9 / gaps if len(self._came) > 1 else None
