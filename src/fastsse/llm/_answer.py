@@ -7,10 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import anyio
 
-from .._errors import SSEError
-from .._parser import ServerSentEvent
 from ._call import Call, Opened, close
-from ._decode import Done
 from ._delta import Usage
 from ._events import EventIterable
 from ._stats import AnswerStats, Stamps
@@ -92,6 +89,7 @@ class Answer(ValueStream[T], Generic[T, W]):
     @property
     def stats(self) -> AnswerStats:  # type: ignore[override]
         """How far it has come, and how fast."""
+        self._stamp()
         events, opened, stamps = self._events.stats, self._opened, self._stamps
         usage = self.usage
         return AnswerStats(
@@ -101,7 +99,7 @@ class Answer(ValueStream[T], Generic[T, W]):
             lines=opened.events.lines if opened else 0,
             events=events.events,
             parse_failures=self.parse_failures,
-            tokens=len(stamps),
+            tokens=stamps.tokens,
             elapsed=events.elapsed_ns / 1e9,
             ttft=stamps.ttft(opened.sent_ns) if opened else None,
             itl=stamps.itl(),
@@ -109,11 +107,11 @@ class Answer(ValueStream[T], Generic[T, W]):
         )
 
     async def __aenter__(self) -> Self:
-        if self._call.attempts:
-            raise RuntimeError("an answer is asked for once: make another call")
+        self._expect_new()
         try:
             self._opened = opened = await self._call.open()
             self._events, self.response = opened.events, opened.response
+            opened.events.before_chunk = self._stamp
             logger.info("answer began", extra=self._about())
             if opened.first is not None:
                 self._take(opened.first)
@@ -138,46 +136,53 @@ class Answer(ValueStream[T], Generic[T, W]):
         raise TypeError("an answer is asynchronous: expected `async for`, got `for`")
 
     async def _fetch(self) -> W:
-        if self._call.attempts:
-            raise RuntimeError("an answer is asked for once: make another call")
+        self._expect_new()
         try:
             self.response, body = await self._call.fetch()
             logger.info("answer came", extra=self._about())
             return self._whole(body)
-        except SSEError as error:
+        except Exception as error:
             self._error = error
-            self._call.failed(error)
+            self._failed(error)
             raise
 
     async def _leave(self) -> None:
-        if isinstance(self._error, SSEError):
-            self._call.failed(self._error)
-        if self._opened is None:
-            return
-        if self._is_over and self._error is None:
+        if self._is_over and self._error is None and self._opened is not None:
             with suppress(Exception), anyio.move_on_after(DRAIN_SECONDS):
                 await self._opened.events.drain(DRAIN_SIZE)
-        await close(self._opened.events)
-        counts = self.stats._asdict()
-        del counts["itl"]
-        extra = self._about() | counts | {"finish_reason": self.finish_reason}
-        if self._error is None:
-            logger.info("answer ended", extra=extra)
+        await close(self._events)
+        if isinstance(self._error, Exception):
+            self._failed(self._error)
         else:
-            logger.warning("answer failed: %r", self._error, extra=extra)
+            logger.info("answer ended", extra=self._about())
 
-    def _take(self, event: ServerSentEvent) -> Iterator[T | Done]:
-        before = self._reader.tokens
-        values = super()._take(event)
-        for _ in range(self._reader.tokens - before):
-            self._stamps.add(self._events.received_at)
-        return values
+    def _failed(self, error: Exception) -> None:
+        if self.response is None:
+            # One that was refused tells of itself too.
+            self.response = getattr(error, "response", None)
+        self._call.failed(error)
+        logger.warning("answer failed: %r", error, extra=self._about())
+
+    def _expect_new(self) -> None:
+        if self._call.attempts:
+            raise RuntimeError("an answer is asked for once: make another call")
+
+    def _stamp(self) -> None:
+        self._stamps.add(self._events.received_at, self._reader.tokens)
 
     def _about(self) -> dict[str, Any]:
+        """What logs tell of it, beside their message."""
+        events = self._events.stats
         return {
             **self._call.about,
             "request_id": self.request_id,
             "rate_limits": self.rate_limits,
+            "attempts": self._call.attempts,
+            "chunks": events.chunks,
+            "events": events.events,
+            "parse_failures": self.parse_failures,
+            "tokens": self._reader.tokens,
+            "finish_reason": self.finish_reason,
         }
 
     @property

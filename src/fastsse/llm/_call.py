@@ -14,14 +14,14 @@ import anyio
 import msgspec
 import stamina
 
-from .._check import BODY_SIZE, response_error
+from .._check import BODY_SECONDS, astart_of, response_error
 from .._clients import source_of
 from .._errors import StreamTimeout
 from .._parser import ServerSentEvent
 from .._request import headers_for_events
 from ._retry import Retry
 from ._timeouts import WHOLE_ANSWER, Timeouts
-from ._wire import AnswerEvents, transport_error
+from ._wire import AnswerEvents, our_errors
 
 R = TypeVar("R")
 
@@ -142,14 +142,15 @@ class Call:
         waits = [("headers", self._timeouts.headers)]
         response = await self._send(self._request(stream=False), waits)
         try:
-            body = await response.aread()
-        except Exception as error:
-            raise transport_error(error, self.shown_url) or error from error
+            if not 200 <= response.status_code < 300:
+                body = b""
+                with anyio.move_on_after(BODY_SECONDS):
+                    body = await astart_of(response.aiter_bytes())
+                raise response_error(source_of(response), body)
+            with our_errors(self.shown_url):
+                return response, await response.aread()
         finally:
             await close(response)
-        if not 200 <= response.status_code < 300:
-            raise response_error(source_of(response), body[:BODY_SIZE])
-        return response, body
 
     async def _send(self, request: Any, waits: list[tuple[str, float | None]]) -> Any:
         """The response, once its headers are there.
@@ -159,14 +160,8 @@ class Call:
         sent_ns = perf_counter_ns()
         limits = [(seconds, deadline) for deadline, seconds in waits if seconds]
         seconds, deadline = min(limits, default=(None, ""))
-        with anyio.move_on_after(seconds):
-            try:
-                return await self._http.send(request, stream=True)
-            except Exception as error:
-                fault = transport_error(error, self.shown_url)
-                if fault is None:
-                    raise
-                raise fault from error
+        with anyio.move_on_after(seconds), our_errors(self.shown_url):
+            return await self._http.send(request, stream=True)
         assert seconds is not None
         raise StreamTimeout(deadline, seconds, elapsed=_seconds_since(sent_ns))
 

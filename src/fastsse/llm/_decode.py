@@ -72,23 +72,6 @@ def decode(
     # times as much as `find`.
     if event.event == "error" or data.find(_ERROR_KEY) >= 0:
         _expect_no_error(event)
-    return _load(event, data, loads)
-
-
-def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Literal[Done.DONE]:
-    """The same for values that have their own `error`, which saves the search for one."""
-    data = event.data_bytes
-    if data == _DONE_DATA:
-        return DONE
-    if event.event == "error":
-        _expect_no_error(event)
-    chunk = _load(event, data, loads)
-    if chunk.error is not None:
-        raise stream_error(chunk.error, event)
-    return chunk
-
-
-def _load(event: ServerSentEvent, data: bytes, loads: Callable[[bytes], T]) -> T:
     try:
         if not data.isascii():
             # A decoder may pass over what it does not need, whatever it is.
@@ -98,6 +81,28 @@ def _load(event: ServerSentEvent, data: bytes, loads: Callable[[bytes], T]) -> T
         # What is no such value may be an error all the same.
         _expect_no_error(event)
         raise DecodeError(event, str(error)) from error
+
+
+def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Literal[Done.DONE]:
+    """The same for values that have their own `error`, which saves the search for one.
+
+    It is `[DONE]` that is looked for last here, since no such value can be that.
+    """
+    data = event.data_bytes
+    try:
+        if not data.isascii():
+            data.decode()
+        chunk = loads(data)
+    except _REFUSALS as error:
+        if data == _DONE_DATA:
+            return DONE
+        _expect_no_error(event)
+        raise DecodeError(event, str(error)) from error
+    if chunk.error is not None:
+        raise stream_error(chunk.error, event)
+    if event.event == "error":
+        _expect_no_error(event)
+    return chunk
 
 
 def _expect_no_error(event: ServerSentEvent) -> None:

@@ -30,34 +30,35 @@ class DeltaReader:
         self.tokens = 0
         self._read = self._find_out if shape is None else shape.reader()
         self._neutral: list[ServerSentEvent] = []
-        self._open: set[int] = set()
-        self._has_finished = False
+        self._begun: set[int] = set()
+        self._finished: set[int] = set()
 
     @property
     def is_complete(self) -> bool:
         """Whether each choice that began has its finish reason."""
-        return self._has_finished and not self._open
+        return bool(self._finished) and self._begun <= self._finished
 
     def read(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
         """The deltas of an event, and DONE after them where it ends the stream."""
         deltas = self._read(event)
+        begun = self._begun.add
         for delta in deltas:
-            if delta is not DONE:
+            if delta is DONE:
+                break
+            if delta.text or delta.token_ids or delta.reasoning or delta.tool_calls:
+                self.tokens += 1
+                begun(delta.index)
+            if delta.usage is not None or delta.finish_reason is not None:
                 self._note(delta)
         return deltas
 
     def _note(self, delta: Delta) -> None:
-        if delta.text or delta.token_ids or delta.reasoning or delta.tool_calls:
-            self.tokens += 1
         if delta.usage is not None:
             self.usage = delta.usage if self.usage is None else self.usage.updated(delta.usage)
         if delta.finish_reason is not None:
-            self._has_finished = True
-            self._open.discard(delta.index)
+            self._finished.add(delta.index)
             if delta.index == 0:
                 self.finish_reason = delta.finish_reason
-        elif delta.text:
-            self._open.add(delta.index)
 
     def _find_out(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
         shape = recognise(event)

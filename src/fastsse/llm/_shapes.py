@@ -206,11 +206,33 @@ def _read_openai_chat(event: ServerSentEvent) -> Deltas:
     chunk = decode_chunk(event, _chat)
     if chunk is DONE:
         return _END
-    usage = chunk.usage
+    choices, usage = chunk.choices or (), chunk.usage
+    if len(choices) == 1 and usage is None and (text := _plain_text(choices[0])):
+        # Nearly all are such; the rest of the way would take three times as long.
+        return (Delta(text=text, index=choices[0].index),)
     if usage is None and chunk.x_groq is not None:
         usage = chunk.x_groq.usage
-    deltas = [_said(choice, choice.delta or _NOTHING_SAID) for choice in chunk.choices or ()]
+    deltas = [_said(choice, choice.delta or _NOTHING_SAID) for choice in choices]
     return _with_usage(deltas, usage)
+
+
+def _plain_text(choice: _ChatChoice) -> str | None:
+    """The text of a choice that adds nothing else."""
+    said = choice.delta
+    if (
+        said is not None
+        and type(said.content) is str
+        and choice.finish_reason is None
+        and choice.logprobs is None
+        and choice.token_ids is None
+        and said.reasoning_content is None
+        and said.reasoning is None
+        and said.tool_calls is None
+        and said.reasoning_details is None
+        and said.function_call is None
+    ):
+        return said.content
+    return None
 
 
 def _read_openai_completions(event: ServerSentEvent) -> Deltas:

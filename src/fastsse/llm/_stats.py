@@ -1,7 +1,6 @@
 """What is measured of an answer."""
 
 from array import array
-from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -37,22 +36,36 @@ class AnswerStats(NamedTuple):
 
 
 class Stamps:
-    """When each token came, in nanoseconds of `time.perf_counter_ns()`."""
+    """When tokens came, in nanoseconds of `time.perf_counter_ns()`: once for all of a chunk.
+
+    Attributes:
+        tokens: how many came in all.
+    """
 
     def __init__(self) -> None:
+        self.tokens = 0
         self._came = array("q")
-        self.add = self._came.append
+        self._counts = array("q")
 
-    def __len__(self) -> int:
-        return len(self._came)
+    def add(self, came_ns: int, tokens: int) -> None:
+        """Note that there were so many, of which the last came then."""
+        if tokens > self.tokens:
+            self._came.append(came_ns)
+            self._counts.append(tokens - self.tokens)
+            self.tokens = tokens
 
     def ttft(self, sent_ns: int) -> float | None:
         return (self._came[0] - sent_ns) / 1e9 if self._came else None
 
     def itl(self) -> list[float]:
-        came = self._came
-        return [(later - sooner) / 1e9 for sooner, later in pairwise(came)]
+        gaps: list[float] = []
+        before = self._came[0] if self._came else 0
+        for came, count in zip(self._came, self._counts, strict=True):
+            gaps.append((came - before) / 1e9)
+            gaps += [0.0] * (count - 1)
+            before = came
+        return gaps[1:]
 
     def tpot(self, tokens: int | None) -> float | None:
-        gaps = max(tokens or 0, len(self._came)) - 1
-        return (self._came[-1] - self._came[0]) / 1e9 / gaps if len(self._came) > 1 else None
+        gaps = max(tokens or 0, self.tokens) - 1
+        return (self._came[-1] - self._came[0]) / 1e9 / gaps if self.tokens > 1 else None

@@ -1,11 +1,12 @@
 """What comes over the wire: the events of one answer, and how a connection fails."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .._clients import source_of
 from .._deadlines import Deadlines
-from .._errors import StreamTimeout
+from .._errors import ProtocolError, SSEError, StreamTimeout
 from .._parser import Parser, ServerSentEvent
 from .._stream import EventStream
 from ._errors import TransportError
@@ -23,15 +24,19 @@ class AnswerEvents(EventStream):
 
     Attributes:
         lines: line feeds that have come.
+        before_chunk: called for each chunk, when all of the one before was read.
     """
 
-    __slots__ = ("_timeouts", "_url", "lines")
+    __slots__ = ("_timeouts", "_url", "before_chunk", "lines")
+
+    before_chunk: Callable[[], None]
 
     def __init__(
         self, response: Any, url: str, timeouts: Timeouts, *, sent_ns: int, spent: float
     ) -> None:
         """`spent` are the seconds that earlier attempts took of the total."""
         self.lines = 0
+        self.before_chunk = _nothing
         self._url = url
         self._timeouts = timeouts
         total = timeouts.total and max(timeouts.total - spent, SHORTEST)
@@ -53,16 +58,14 @@ class AnswerEvents(EventStream):
                     break
 
     def _land(self, chunk: bytes) -> Iterator[ServerSentEvent]:
+        self.before_chunk()
         self.lines += chunk.count(b"\n")
         return super()._land(chunk)
 
     def _fault(self, error: BaseException) -> BaseException:
         fault = super()._fault(error)
-        broken = transport_error(fault, self._url)
-        if broken is None:
-            return fault
-        self._error = broken
-        return broken
+        self._error = _error_of(fault, self._url) or fault
+        return self._error
 
     def _timeout(self, deadline: str, seconds: float) -> StreamTimeout:
         # What was given, of which earlier attempts may have left less.
@@ -70,18 +73,39 @@ class AnswerEvents(EventStream):
         return error.with_lines(self.lines)
 
 
-def transport_error(error: BaseException, url: str) -> TransportError | None:
-    """The error of a connection that a client's error tells of; None for any other error."""
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def our_errors(url: str) -> Iterator[None]:
+    """Have what a client raises about its connection to this URL be an error of ours."""
+    try:
+        yield
+    except Exception as error:
+        fault = _error_of(error, url)
+        if fault is None:
+            raise
+        raise fault from error
+
+
+def _error_of(error: BaseException, url: str) -> SSEError | None:
+    """Our error for one of a client that tells of its connection; None for any other."""
     # By their names, which httpx and httpx2 share, so that neither is imported.
     names = {kind.__name__ for kind in type(error).__mro__}
-    if "TransportError" not in names or isinstance(error, TransportError) or names & CALLERS_ERRORS:
+    if isinstance(error, SSEError) or names & CALLERS_ERRORS:
         return None
     reason = str(error) or type(error).__name__
+    found: SSEError
     if "TimeoutException" in names:
         found = TransportError("timeout", url, reason)
     elif "ConnectError" in names:
         found = TransportError("refused", url, reason)
-    else:
+    elif "TransportError" in names:
         found = TransportError("broken", url, reason)
+    elif "DecodingError" in names:
+        found = ProtocolError(f"the content coding is broken: {reason}")
+    else:
+        return None
     found.__cause__ = error
     return found
