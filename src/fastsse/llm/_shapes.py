@@ -61,7 +61,7 @@ _END: Final = (DONE,)
 
 
 def _reason_of(word: str | None) -> str | None:
-    return None if word is None else _REASONS.get(word, word)
+    return _REASONS.get(word, word) if word else None
 
 
 def _sum(first: int | None, second: int | None) -> int | None:
@@ -199,7 +199,6 @@ class _Whole(_Chunk, kw_only=True):
 _chat = msgspec.json.Decoder(_ChatChunk).decode
 _completion = msgspec.json.Decoder(_CompletionChunk).decode
 _whole = msgspec.json.Decoder(_Whole).decode
-_NOTHING_SAID: Final = _Said()
 
 
 def _read_openai_chat(event: ServerSentEvent) -> Deltas:
@@ -207,12 +206,15 @@ def _read_openai_chat(event: ServerSentEvent) -> Deltas:
     if chunk is DONE:
         return _END
     choices, usage = chunk.choices or (), chunk.usage
+    if usage is None and chunk.x_groq is not None:
+        usage = chunk.x_groq.usage
     if len(choices) == 1 and usage is None and (text := _plain_text(choices[0])):
         # Nearly all are such; the rest of the way would take three times as long.
         return (Delta(text=text, index=choices[0].index),)
-    if usage is None and chunk.x_groq is not None:
-        usage = chunk.x_groq.usage
-    deltas = [_said(choice, choice.delta or _NOTHING_SAID) for choice in choices]
+    deltas: list[Delta] = []
+    for choice in choices:
+        if choice.delta is not None:
+            _said(choice, choice.delta, deltas)
     return _with_usage(deltas, usage)
 
 
@@ -239,7 +241,9 @@ def _read_openai_completions(event: ServerSentEvent) -> Deltas:
     chunk = decode_chunk(event, _completion)
     if chunk is DONE:
         return _END
-    deltas = [_chosen(choice, choice.text or "") for choice in chunk.choices or ()]
+    deltas: list[Delta] = []
+    for choice in chunk.choices or ():
+        _chosen(choice, choice.text or "", "", (), deltas)
     return _with_usage(deltas, chunk.usage)
 
 
@@ -248,16 +252,16 @@ def read_whole(event: ServerSentEvent) -> Deltas:
     whole = decode_chunk(event, _whole)
     if whole is DONE:
         return _END
-    deltas = [
-        _chosen(choice, choice.text or "")
-        if choice.message is None
-        else _said(choice, choice.message)
-        for choice in whole.choices
-    ]
+    deltas: list[Delta] = []
+    for choice in whole.choices:
+        if choice.message is None:
+            _chosen(choice, choice.text or "", "", (), deltas)
+        else:
+            _said(choice, choice.message, deltas)
     return _with_usage(deltas, whole.usage)
 
 
-def _said(choice: _Choice, said: _Said) -> Delta:
+def _said(choice: _Choice, said: _Said, deltas: list[Delta]) -> None:
     content = said.content
     reasoning = said.reasoning_content or said.reasoning or ""
     calls: tuple[ToolCallDelta, ...] = ()
@@ -270,7 +274,7 @@ def _said(choice: _Choice, said: _Said) -> Delta:
         calls = tuple(call.neutral() for call in said.tool_calls)
     elif said.function_call is not None:
         calls = (_ToolCall(said.function_call, index=0).neutral(),)
-    return _chosen(choice, content or said.refusal or "", reasoning, calls)
+    _chosen(choice, content or said.refusal or "", reasoning, calls, deltas)
 
 
 def _texts(parts: Iterable[_Text]) -> Iterator[str]:
@@ -278,36 +282,31 @@ def _texts(parts: Iterable[_Text]) -> Iterator[str]:
 
 
 def _chosen(
-    choice: _Choice, text: str, reasoning: str = "", calls: tuple[ToolCallDelta, ...] = ()
-) -> Delta:
-    return Delta(
-        text=text,
-        reasoning=reasoning,
-        tool_calls=calls,
-        finish_reason=_reason_of(choice.finish_reason),
-        token_ids=choice.token_ids or (),
-        index=choice.index,
-        logprobs=choice.logprobs,
-    )
+    choice: _Choice,
+    text: str,
+    reasoning: str,
+    calls: tuple[ToolCallDelta, ...],
+    deltas: list[Delta],
+) -> None:
+    reason, ids, logprobs = choice.finish_reason, choice.token_ids, choice.logprobs
+    if text or reasoning or calls or reason or ids or logprobs:
+        deltas.append(
+            Delta(
+                text=text,
+                reasoning=reasoning,
+                tool_calls=calls,
+                finish_reason=_reason_of(reason),
+                token_ids=ids or (),
+                index=choice.index,
+                logprobs=logprobs,
+            )
+        )
 
 
 def _with_usage(deltas: list[Delta], usage: _Usage | None) -> Deltas:
-    """Those that add something, and what they took."""
-    deltas = [delta for delta in deltas if _adds(delta)]
     if usage is not None:
         deltas.append(Delta(usage=usage.neutral()))
     return deltas
-
-
-def _adds(delta: Delta) -> bool:
-    return bool(
-        delta.text
-        or delta.reasoning
-        or delta.tool_calls
-        or delta.finish_reason
-        or delta.token_ids
-        or delta.logprobs
-    )
 
 
 def _knows_openai_chat(kind: str, value: dict[str, Any]) -> bool:
@@ -683,15 +682,16 @@ class _GeminiReader:
         chunk = decode_chunk(event, _gemini)
         if chunk is DONE:
             return _END
-        deltas = [self._delta(candidate) for candidate in chunk.candidates or ()]
+        deltas: list[Delta] = []
+        for candidate in chunk.candidates or ():
+            self._add(candidate, deltas)
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             deltas.append(Delta(finish_reason="content_filter"))
-        deltas = [delta for delta in deltas if _adds(delta)]
         if chunk.usage_metadata is not None:
             deltas.append(Delta(usage=chunk.usage_metadata.neutral()))
         return deltas
 
-    def _delta(self, candidate: _Candidate) -> Delta:
+    def _add(self, candidate: _Candidate, deltas: list[Delta]) -> None:
         parts = (candidate.content or _GeminiContent()).parts or ()
         calls = tuple(_gemini_call(part.function_call) for part in parts if part.function_call)
         if calls:
@@ -699,13 +699,18 @@ class _GeminiReader:
         reason = _reason_of(candidate.finish_reason)
         if reason == "stop" and candidate.index in self._called:
             reason = "tool_calls"
-        return Delta(
-            text="".join(part.text or "" for part in parts if not part.thought),
-            reasoning="".join(part.text or "" for part in parts if part.thought),
-            tool_calls=calls,
-            finish_reason=reason,
-            index=candidate.index,
-        )
+        text = "".join(part.text or "" for part in parts if not part.thought)
+        reasoning = "".join(part.text or "" for part in parts if part.thought)
+        if text or reasoning or calls or reason:
+            deltas.append(
+                Delta(
+                    text=text,
+                    reasoning=reasoning,
+                    tool_calls=calls,
+                    finish_reason=reason,
+                    index=candidate.index,
+                )
+            )
 
 
 def _gemini_call(call: _FunctionCall) -> ToolCallDelta:
@@ -785,8 +790,8 @@ def _read_cohere(event: ServerSentEvent) -> Deltas:
         message.tool_calls.index = chunk.index
         return (Delta(tool_calls=(message.tool_calls.neutral(),)),)
     content = message.content if isinstance(message.content, _CohereContent) else _CohereContent()
-    said = Delta(text=content.text or "", reasoning=content.thinking or message.tool_plan or "")
-    return (said,) if _adds(said) else ()
+    text, reasoning = content.text or "", content.thinking or message.tool_plan or ""
+    return (Delta(text=text, reasoning=reasoning),) if text or reasoning else ()
 
 
 _COHERE_TYPES = {
