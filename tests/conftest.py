@@ -11,13 +11,14 @@ import pytest
 
 CLIENT_MODULES = [
     "aiohttp", "aiohttp_sse_client", "anthropic", "brotli", "fastapi", "groq", "httpx", "httpx2",
-    "httpx_aiohttp", "httpx_sse", "hypercorn", "ld_eventsource", "mcp", "niquests", "openai",
-    "pyreqwest", "requests", "requests_sse", "sseclient", "trio", "trustme", "uvicorn", "zstandard",
+    "httpx_aiohttp", "httpx_sse", "hypercorn", "ld_eventsource", "mcp", "mistralai", "msgspec",
+    "niquests", "openai", "pyreqwest", "requests", "requests_sse", "sseclient", "stamina", "trio",
+    "trustme", "uvicorn", "zstandard",
 ]  # fmt: skip
 BEYOND_CORE = {
     "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
     "test_event_source.py", "test_every_client.py", "test_gate.py", "test_httpx_sse.py",
-    "test_mcp.py", "test_sdk.py", "test_source.py",
+    "test_mcp.py", "test_message.py", "test_sdk.py", "test_shapes.py", "test_source.py",
 }  # fmt: skip
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"

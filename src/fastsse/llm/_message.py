@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import msgspec
 
 from .._parser import ServerSentEvent
-from ._decode import DONE
 from ._delta import Delta, ToolCallDelta, Usage
 from ._shapes import read_whole
 
@@ -176,5 +175,4 @@ def message_of(body: bytes) -> Message:
         StreamError: the body is an error object.
         DecodeError: it is no such answer.
     """
-    deltas = read_whole(ServerSentEvent(data_bytes=body))
-    return accumulate(delta for delta in deltas if delta is not DONE)
+    return accumulate(read_whole(ServerSentEvent(data_bytes=body)))

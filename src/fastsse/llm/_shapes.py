@@ -12,6 +12,7 @@ import msgspec
 from .._parser import ServerSentEvent
 from ._decode import DONE, Done, decode, decode_chunk, stream_error
 from ._delta import Delta, ToolCallDelta, Usage
+from ._errors import DecodeError
 
 Deltas = Sequence[Delta | Done]
 Read = Callable[[ServerSentEvent], Deltas]
@@ -247,11 +248,11 @@ def _read_openai_completions(event: ServerSentEvent) -> Deltas:
     return _with_usage(deltas, chunk.usage)
 
 
-def read_whole(event: ServerSentEvent) -> Deltas:
+def read_whole(event: ServerSentEvent) -> list[Delta]:
     """The deltas of a whole answer of a chat or a completion, which is the data of the event."""
     whole = decode_chunk(event, _whole)
     if whole is DONE:
-        return _END
+        raise DecodeError(event, "expected an answer, got the end of a stream")
     deltas: list[Delta] = []
     for choice in whole.choices:
         if choice.message is None:
@@ -303,7 +304,7 @@ def _chosen(
         )
 
 
-def _with_usage(deltas: list[Delta], usage: _Usage | None) -> Deltas:
+def _with_usage(deltas: list[Delta], usage: _Usage | None) -> list[Delta]:
     if usage is not None:
         deltas.append(Delta(usage=usage.neutral()))
     return deltas
