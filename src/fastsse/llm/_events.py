@@ -11,7 +11,9 @@ from .._stream import EventStream, StreamStats, iter_events
 
 
 class Events(Protocol):
-    """A stream of events, for one way to wait or both."""
+    """A stream of events, for one way to wait or both; those in `_ready` need no wait."""
+
+    _ready: Iterator[ServerSentEvent]
 
     @property
     def received_at(self) -> int: ...
@@ -53,6 +55,7 @@ class EventIterable:
         self._source = source
         self._stream: EventStream | None = None
         self._items: Any = None
+        self._ready: Iterator[ServerSentEvent] = iter(())
         self._events = self._came_at = self._started_ns = 0
         self._first_event_ns: int | None = None
 

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from .._parser import ServerSentEvent
+from ._alike import Alike
 from ._decode import DONE, Done, decode, decode_chunk, stream_error
 from ._delta import Delta, ToolCallDelta, Usage
 from ._errors import DecodeError
@@ -200,6 +201,7 @@ class _Whole(_Chunk, kw_only=True):
 _chat = msgspec.json.Decoder(_ChatChunk).decode
 _completion = msgspec.json.Decoder(_CompletionChunk).decode
 _whole = msgspec.json.Decoder(_Whole).decode
+_NOTHING_SAID: Final = _Said()
 
 
 def _read_openai_chat(event: ServerSentEvent) -> Deltas:
@@ -214,8 +216,7 @@ def _read_openai_chat(event: ServerSentEvent) -> Deltas:
         return (Delta(text=text, index=choices[0].index),)
     deltas: list[Delta] = []
     for choice in choices:
-        if choice.delta is not None:
-            _said(choice, choice.delta, deltas)
+        _said(choice, choice.delta or _NOTHING_SAID, deltas)
     return _with_usage(deltas, usage)
 
 
@@ -871,8 +872,12 @@ def _knows_writer(kind: str, value: dict[str, Any]) -> bool:
 SHAPES: Final = {
     shape.name: shape
     for shape in (
-        Shape("openai-chat", _knows_openai_chat, lambda: _read_openai_chat),
-        Shape("openai-completions", _knows_openai_completions, lambda: _read_openai_completions),
+        Shape("openai-chat", _knows_openai_chat, lambda: Alike(_read_openai_chat)),
+        Shape(
+            "openai-completions",
+            _knows_openai_completions,
+            lambda: Alike(_read_openai_completions),
+        ),
         Shape("openai-responses", _knows_openai_responses, lambda: _read_openai_responses),
         Shape("openai-assistants", _knows_openai_assistants, lambda: _read_openai_assistants),
         Shape("anthropic", _knows_anthropic, _AnthropicReader),

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, overload
 
 import msgspec
@@ -86,12 +87,14 @@ class ValueStream(Generic[T]):
                 yield value
             if self._is_over:
                 return
-            for event in self._events:
-                for value in self._take(event):
-                    if value is DONE:
-                        self._is_over = True
-                        return
-                    yield value
+            for first in self._events:
+                # Those that came with it are here, and need no wait.
+                for event in chain((first,), self._events._ready):
+                    for value in self._take(event):
+                        if value is DONE:
+                            self._is_over = True
+                            return
+                        yield value
             self._end()
         except GeneratorExit:
             raise
@@ -112,12 +115,13 @@ class ValueStream(Generic[T]):
                 yield value
             if self._is_over:
                 return
-            async for event in self._events:
-                for value in self._take(event):
-                    if value is DONE:
-                        self._is_over = True
-                        return
-                    yield value
+            async for first in self._events:
+                for event in chain((first,), self._events._ready):
+                    for value in self._take(event):
+                        if value is DONE:
+                            self._is_over = True
+                            return
+                        yield value
             self._end()
         except GeneratorExit:
             raise
