@@ -16,6 +16,7 @@ CLIENT_MODULES = [
     "trustme", "uvicorn", "zstandard",
 ]  # fmt: skip
 BEYOND_CORE = {
+    "test_llm_alike.py",
     "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
     "test_event_source.py", "test_every_client.py", "test_gate.py", "test_httpx_sse.py",
     "test_mcp.py", "test_message.py", "test_sdk.py", "test_shapes.py", "test_source.py",

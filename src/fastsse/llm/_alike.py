@@ -35,7 +35,7 @@ class Alike:
         self._lessons = LESSONS
         self._kind = ""
         self._head = self._tail = b""
-        self._end = self._least = 0
+        self._end = 0
         self._index = 0
 
     def __call__(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
@@ -46,7 +46,6 @@ class Alike:
             head
             and data.startswith(head)
             and data.endswith(self._tail)
-            and len(data) > self._least
             and event.event == self._kind
         ):
             try:
@@ -61,17 +60,17 @@ class Alike:
         return deltas
 
     def _learn(self, event: ServerSentEvent, data: bytes, delta: Delta | Done) -> None:
-        if not isinstance(delta, Delta) or delta != Delta(text=delta.text, index=delta.index):
+        if not isinstance(delta, Delta) or not delta.text:
             return
         literal = _literal(delta.text)
         head, found, tail = data.partition(literal)
         if not found or not tail:
             return
         self._lessons -= 1
-        # It may be another string, or none: only for the one that is read does this hold.
+        # It may be another string, or none, or not all that is read: of no such does this hold.
         probe = ServerSentEvent(event=event.event, data_bytes=head + _literal(PROBE) + tail)
         with suppress(SSEError):
             if list(self._read(probe)) == [Delta(text=PROBE, index=delta.index)]:
                 self._kind, self._head, self._tail = event.event, head, tail
-                self._end, self._least = -len(tail), len(head) + len(tail)
+                self._end = -len(tail)
                 self._index = delta.index

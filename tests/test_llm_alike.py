@@ -1,0 +1,134 @@
+"""Chunks that are alike: read by their middle, they give what reading each whole gives."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fastsse import ServerSentEvent, SSEError
+from fastsse.llm._alike import LESSONS, PROBE, Alike
+from fastsse.llm._shapes import _read_openai_chat, _read_openai_completions
+
+Read = Callable[[ServerSentEvent], Sequence[Any]]
+
+TEXTS = [
+    "a",
+    "b",
+    " the",
+    ",",
+    ":",
+    '"',
+    "\\",
+    "",
+    "id",
+    "ü",
+    "\x00probe",
+    '","',
+    "content",
+    "x\ny",
+]
+
+
+def chat(text: Any, **more: Any) -> str:
+    choice = {"index": 0, "delta": {"content": text, **more.pop("delta", {})}, **more}
+    return json.dumps({"id": "a", "object": "chat.completion.chunk", "choices": [choice]})
+
+
+def event(data: str | bytes, kind: str = "message") -> ServerSentEvent:
+    return ServerSentEvent(event=kind, data_bytes=data.encode() if isinstance(data, str) else data)
+
+
+def outcome(read: Read, one: ServerSentEvent) -> Any:
+    try:
+        return list(read(one))
+    except SSEError as error:
+        return type(error), error.args
+
+
+def check(read: Read, events: list[ServerSentEvent]) -> None:
+    alike = Alike(read)
+    for one in events:
+        assert outcome(alike, one) == outcome(read, one)
+
+
+def with_middle(middle: str) -> str:
+    return chat("MIDDLE").replace('"MIDDLE"', middle)
+
+
+def with_two_texts(first: str, last: str) -> str:
+    return with_middle(f'{json.dumps(first)}, "content": {json.dumps(last)}')
+
+
+def with_another_before(other: str, text: str) -> str:
+    return f'{{"x": {json.dumps(other)}, {chat(text)[1:]}'
+
+
+PARTS = st.sampled_from(TEXTS) | st.text(max_size=4)
+MIDDLES = ['"a"', ' "a" ', '"a","b":"c"', '"\\u0061"', "null", "1", '["a"]', '"a', '"a"x', '""']
+CHUNKS = st.one_of(
+    st.builds(chat, PARTS),
+    st.builds(lambda text, other: chat(text, name=other), PARTS, PARTS),
+    st.builds(lambda text, other: chat(text, delta={"reasoning": other}), PARTS, PARTS),
+    st.builds(lambda text, other: chat(text, finish_reason=other), PARTS, PARTS),
+    st.builds(lambda text, index: chat(text, index=index), PARTS, st.integers(0, 1)),
+    st.builds(with_two_texts, PARTS, PARTS),
+    st.builds(with_another_before, PARTS, PARTS),
+    st.builds(with_middle, st.sampled_from(MIDDLES)),
+    st.sampled_from(["[DONE]", "{", '{"error": "x"}', '{"choices": []}']),
+)
+
+
+@given(st.lists(st.builds(event, CHUNKS, st.sampled_from(["message", "message", "error"]))))
+@example([event(chat("a")), event(chat("b")), event(chat("c"), "error")])
+@example([event(chat(",")), event(chat("a"))])
+@example([event(chat("a", index=1)), event(chat("b", index=1))])
+@example([event(chat("a", finish_reason="stop")), event(chat("b", finish_reason="stop"))])
+@example([event(chat("id")), event(chat("a"))])
+def test_it_gives_what_reading_each_gives(events: list[ServerSentEvent]) -> None:
+    check(_read_openai_chat, events)
+
+
+@given(st.lists(st.builds(chat, PARTS).map(str.encode), min_size=2), st.data())
+def test_bytes_that_are_wrong_are_seen(chunks: list[bytes], data: st.DataObject) -> None:
+    events = []
+    for chunk in chunks:
+        at = data.draw(st.integers(0, len(chunk)))
+        wrong = data.draw(st.sampled_from([b"", b"\xff", b'"', b"\\", b"\n", b"\x00"]))
+        events += [event(chunk), event(chunk[:at] + wrong + chunk[at:])]
+    check(_read_openai_chat, events)
+
+
+def test_the_middle_alone_is_read() -> None:
+    whole = []
+
+    def read(one: ServerSentEvent) -> Sequence[Any]:
+        whole.append(one.data)
+        return _read_openai_chat(one)
+
+    alike = Alike(read)
+    for number in range(10):
+        alike(event(chat(f"text {number}")))
+    assert whole == [chat("text 0"), chat(PROBE)]
+
+
+def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
+    calls = 0
+
+    def read(one: ServerSentEvent) -> Sequence[Any]:
+        nonlocal calls
+        calls += 1
+        return _read_openai_chat(one)
+
+    alike = Alike(read)
+    for number in range(100):
+        alike(event(chat("text", salt=f"{number}")))
+    assert calls == 100 + LESSONS
+
+
+@pytest.mark.parametrize("text", ["a", "ü", '"', "\\n"])
+def test_completions(text: str) -> None:
+    chunks = [json.dumps({"choices": [{"index": 0, "text": each}]}) for each in ("x", text, "y")]
+    check(_read_openai_completions, [event(chunk) for chunk in chunks])
