@@ -16,10 +16,9 @@ CLIENT_MODULES = [
     "trustme", "uvicorn", "zstandard",
 ]  # fmt: skip
 BEYOND_CORE = {
-    "test_llm_alike.py",
     "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
     "test_event_source.py", "test_every_client.py", "test_gate.py", "test_httpx_sse.py",
-    "test_mcp.py", "test_message.py", "test_sdk.py", "test_shapes.py", "test_source.py",
+    "test_mcp.py", "test_sdk.py", "test_source.py",
 }  # fmt: skip
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
@@ -65,7 +64,9 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return collection_path.name in BEYOND_CORE if config.getoption("--core") else None
+    name = collection_path.name
+    is_beyond = name in BEYOND_CORE or name.startswith("test_llm_")
+    return is_beyond if config.getoption("--core") else None
 
 
 def twins(config: pytest.Config) -> list[ModuleType]:

@@ -121,6 +121,19 @@ async def endless_error(_: dict[str, str]) -> Body:
         await asyncio.sleep(0)
 
 
+async def given(query: dict[str, str]) -> Body:
+    """The bytes of the query, in pieces, and then what it says."""
+    stream = bytes.fromhex(query["hex"])
+    size = int(query.get("size", len(stream) or 1))
+    for at in range(0, len(stream), size):
+        yield stream[at : at + size]
+        await asyncio.sleep(float(query.get("delay", 0)))
+    if query.get("then") == "cut":
+        raise ConnectionError("the server dies here")
+    if query.get("then") == "stall":
+        await asyncio.sleep(60)
+
+
 async def echo(query: dict[str, str]) -> Body:
     yield f"data: {json.dumps(query)}\n\n".encode()
 
@@ -137,6 +150,7 @@ PATHS: dict[str, tuple[int, list[tuple[str, str]], Callable[[dict[str, str]], Bo
     "/unended": (200, STREAM, unended),
     "/large": (200, STREAM, large),
     "/bad-utf8": (200, STREAM, bad_utf8),
+    "/given": (200, STREAM, given),
     "/echo": (200, STREAM, echo),
     "/gzip-drip": (200, [*STREAM, ("content-encoding", "gzip")], gzip_drip),
     "/not-gzip": (200, [*STREAM, ("content-encoding", "gzip")], events),

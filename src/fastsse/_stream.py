@@ -345,8 +345,6 @@ class EventStream:
     def _land(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         # Stamped before it is parsed: a token's time must not have our own time in it.
         now = perf_counter_ns()
-        self._chunk_count += 1
-        self._size += len(chunk)
         # Let go before the new ones are made, which then have memory that the cache still holds.
         self._events = ()
         try:
@@ -354,6 +352,8 @@ class EventStream:
         except EventTooLarge as error:
             self._error = error
             events = error.events
+        self._chunk_count += 1
+        self._size += len(chunk)
         if not events:
             self._empty_count += 1
         return self._deliver(events, now)

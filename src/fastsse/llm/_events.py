@@ -1,9 +1,10 @@
 """What values are read from: the events of anything that has some."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 from itertools import chain
 from time import perf_counter_ns
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from .._clients import source_of
 from .._parser import ServerSentEvent
@@ -20,7 +21,7 @@ class Events(Protocol):
     @property
     def stats(self) -> StreamStats: ...
     def __iter__(self) -> Iterator[ServerSentEvent]: ...
-    def __aiter__(self) -> AsyncIterator[ServerSentEvent]: ...
+    def __aiter__(self) -> AsyncGenerator[ServerSentEvent]: ...
     def close(self) -> None: ...
     async def aclose(self) -> None: ...
 
@@ -56,8 +57,9 @@ class EventIterable:
         self._stream: EventStream | None = None
         self._items: Any = None
         self._ready: Iterator[ServerSentEvent] = iter(())
-        self._events = self._came_at = self._started_ns = 0
+        self._events = self._came_at = self._started_ns = self._finished_ns = 0
         self._first_event_ns: int | None = None
+        self._closed = False
 
     @property
     def received_at(self) -> int:
@@ -67,52 +69,64 @@ class EventIterable:
     def stats(self) -> StreamStats:
         if self._stream is not None:
             return self._stream.stats
-        elapsed = perf_counter_ns() - self._started_ns if self._started_ns else 0
+        end = self._finished_ns or perf_counter_ns()
+        elapsed = end - self._started_ns if self._started_ns else 0
         return StreamStats(0, 0, self._events, 0, self._first_event_ns, elapsed)
 
     def __iter__(self) -> Iterator[ServerSentEvent]:
+        self._expect_open()
         if self._items is None:
             if not isinstance(self._source, Iterable):
                 raise TypeError(f"{_name(self._source)} is asynchronous: expected `async for`")
             self._started_ns = perf_counter_ns()
             self._items = iter(self._source)
-            first = next(self._items, None)
-            if first is not None:
-                self._items = chain([first], self._items)
-            if first is not None and not _is_event(first):
-                self._stream = iter_events(self._items)
+            for first in self._items:
+                self._begin(first, chain([first], self._items))
+                break
         if self._stream is not None:
             yield from self._stream
-            return
-        for event in self._items:
-            self._came(event)
-            yield event
+        else:
+            for event in self._items:
+                self._came(event)
+                yield event
+        self._end()
 
-    async def __aiter__(self) -> AsyncIterator[ServerSentEvent]:
+    async def __aiter__(self) -> AsyncGenerator[ServerSentEvent]:
+        self._expect_open()
         if self._items is None:
             if not isinstance(self._source, AsyncIterable):
                 raise TypeError(f"{_name(self._source)} is synchronous: expected `for`")
             self._started_ns = perf_counter_ns()
             self._items = aiter(self._source)
-            first = await anext(self._items, None)
-            if first is not None:
-                self._items = _achain(first, self._items)
-            if first is not None and not _is_event(first):
-                self._stream = iter_events(self._items)
-        async for event in self._items if self._stream is None else self._stream:
-            if self._stream is None:
+            async for first in self._items:
+                self._begin(first, _Chain(first, self._items))
+                break
+        if self._stream is not None:
+            async with aclosing(aiter(self._stream)) as events:
+                async for event in events:
+                    yield event
+        else:
+            async for event in self._items:
                 self._came(event)
-            yield event
+                yield event
+        self._end()
 
     def close(self) -> None:
+        self._closed = True
         close = getattr(self._source, "close", None)
         if close is not None:
             close()
 
     async def aclose(self) -> None:
+        self._closed = True
         aclose = getattr(self._source, "aclose", None)
         if aclose is not None:
             await aclose()
+
+    def _begin(self, first: Any, items: Any) -> None:
+        self._items = items
+        if not _is_event(first):
+            self._stream = iter_events(items)
 
     def _came(self, event: Any) -> None:
         if not _is_event(event):
@@ -123,11 +137,26 @@ class EventIterable:
         if self._first_event_ns is None:
             self._first_event_ns = self._came_at - self._started_ns
 
+    def _end(self) -> None:
+        self._finished_ns = self._finished_ns or perf_counter_ns()
 
-async def _achain(first: Any, rest: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    yield first
-    async for item in rest:
-        yield item
+    def _expect_open(self) -> None:
+        if self._closed and not self._finished_ns:
+            raise RuntimeError("the events were closed before their end")
+
+
+class _Chain:
+    """One item, and the rest; no generator, whose end would have to be seen to."""
+
+    def __init__(self, first: Any, rest: AsyncIterator[Any]) -> None:
+        self._first = [first]
+        self._rest = rest
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Any:
+        return self._first.pop() if self._first else await anext(self._rest)
 
 
 def _is_event(item: Any) -> bool:

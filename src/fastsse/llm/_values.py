@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from itertools import chain
 from typing import Any, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, overload
 
@@ -115,13 +115,15 @@ class ValueStream(Generic[T]):
                 yield value
             if self._is_over:
                 return
-            async for first in self._events:
-                for event in chain((first,), self._events._ready):
-                    for value in self._take(event):
-                        if value is DONE:
-                            self._is_over = True
-                            return
-                        yield value
+            # Closed here, since what is left to be collected is a task more, and trio's to tell.
+            async with aclosing(aiter(self._events)) as events:
+                async for first in events:
+                    for event in chain((first,), self._events._ready):
+                        for value in self._take(event):
+                            if value is DONE:
+                                self._is_over = True
+                                return
+                            yield value
             self._end()
         except GeneratorExit:
             raise
@@ -179,8 +181,7 @@ class ValueStream(Generic[T]):
         level = logging.WARNING if self.parse_failures == 1 else logging.DEBUG
         logger.log(
             level,
-            "skipped event %d, which is no such value: %s: %s",
-            self.stats.events,
+            "skipped an event, which is no such value: %s: %s",
             error.reason,
             preview(error.event.data_bytes),
             extra={"parse_failures": self.parse_failures},
@@ -264,6 +265,7 @@ def iter_json(
 
     Raises:
         TypeError: the source is none of these.
+        ValueError: `on_error` is neither.
 
     While iterating: `StreamError` for an error in the stream (an event of type `error`, or a
     value whose `error` is not null), `DecodeError`, `IncompleteStream`, each after the values
