@@ -111,13 +111,17 @@ def _expect_no_error(event: ServerSentEvent) -> None:
     except _REFUSALS:
         # No object, or no JSON: `loads` will say so, unless the event's type says enough.
         found = None
-    if found is None and event.event == "error":
-        try:
-            found = msgspec.json.decode(event.data_bytes)
-        except _REFUSALS:
-            found = event.data
     if found is not None:
         raise stream_error(found, event)
+    if event.event == "error":
+        raise stream_error(_any_value(event), event)
+
+
+def _any_value(event: ServerSentEvent) -> Any:
+    try:
+        return msgspec.json.decode(event.data_bytes)
+    except _REFUSALS:
+        return event.data
 
 
 def stream_error(error: Any, event: ServerSentEvent) -> StreamError:
