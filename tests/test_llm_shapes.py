@@ -66,7 +66,7 @@ class TestOpenAIChat:
             ({"content": "", "reasoning": "r"}, Delta(reasoning="r")),
             ({"reasoning_content": "r", "reasoning": "r"}, Delta(reasoning="r")),
             (
-                {"reasoning": "r", "reasoning_details": [{"type": "reasoning.text", "text": "r"}]},
+                {"reasoning": "r", "reasoning_details": [{"text": "again"}]},
                 Delta(reasoning="r"),
             ),
             (
