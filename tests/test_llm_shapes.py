@@ -122,12 +122,36 @@ class TestOpenAIChat:
             Delta(text="b", index=1, finish_reason="stop"),
         ]
 
-    def test_what_vllm_adds(self) -> None:
-        logprobs = {"content": [{"token": "a", "logprob": -1.5, "top_logprobs": []}]}
-        chunk = chat({"content": "a"}, token_ids=[7, 8], logprobs=logprobs)
-        assert read("openai-chat", chunk) == [Delta(text="a", token_ids=(7, 8), logprobs=logprobs)]
-        # A character of which the rest is to come.
-        assert read("openai-chat", chat({"content": ""}, token_ids=[9])) == [Delta(token_ids=(9,))]
+    @pytest.mark.parametrize(
+        ("others", "expected"),
+        [
+            ({"reasoning_content": "r"}, {"reasoning": "r"}),
+            ({"reasoning": "r"}, {"reasoning": "r"}),
+            ({"reasoning_details": [{"text": "r"}]}, {"reasoning": "r"}),
+            ({"tool_calls": [{"index": 0}]}, {"tool_calls": (ToolCallDelta(index=0),)}),
+            ({"function_call": {}}, {"tool_calls": (ToolCallDelta(index=0),)}),
+        ],
+    )
+    def test_text_and_more(self, others: Any, expected: Any) -> None:
+        assert read("openai-chat", chat({"content": "a"} | others)) == [Delta(text="a", **expected)]
+
+    @pytest.mark.parametrize("content", ["a", ""])
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            # Ids without a text: of a character of which the rest is to come.
+            ("token_ids", (7, 8)),
+            ("logprobs", {"content": [{"token": "a", "logprob": -1.5, "top_logprobs": []}]}),
+            ("finish_reason", "length"),
+        ],
+    )
+    def test_what_a_choice_adds(self, content: str, name: str, value: Any) -> None:
+        assert read("openai-chat", chat({"content": content}, **{name: value})) == [
+            Delta(text=content, **{name: value})
+        ]
+
+    def test_text_of_a_later_choice(self) -> None:
+        assert read("openai-chat", chat({"content": "a"}, index=1)) == [Delta(text="a", index=1)]
 
     @pytest.mark.parametrize(
         ("usage", "expected"),
@@ -157,6 +181,10 @@ class TestOpenAIChat:
         assert read("openai-chat", end | {"usage": None, "x_groq": {"usage": usage}}) == both
         assert read("openai-chat", end, {"choices": [], "usage": usage}) == both
         assert read("openai-chat", end | {"x_groq": {"id": "x"}}) == both[:1]
+        both[0] = Delta(text="a")
+        assert read("openai-chat", chat({"content": "a"}) | {"usage": usage}) == both
+        groq = {"x_groq": {"usage": usage}}
+        assert read("openai-chat", chat({"content": "a"}) | groq) == both
 
     def test_end(self) -> None:
         assert read("openai-chat", chat({"content": "[DONE]"}), "[DONE]") == [
