@@ -49,7 +49,7 @@ def outcome(read: Read, one: ServerSentEvent) -> Any:
 
 
 def check(read: Read, events: list[ServerSentEvent]) -> None:
-    alike = Alike(read)
+    alike = Alike(read).read
     for one in events:
         assert outcome(alike, one) == outcome(read, one)
 
@@ -110,7 +110,7 @@ def test_the_middle_alone_is_read() -> None:
         whole.append(one.data)
         return _read_openai_chat(one)
 
-    alike = Alike(read)
+    alike = Alike(read).read
     for number in range(10):
         alike(event(chat(f"text {number}")))
     assert whole == [chat("text 0"), chat(PROBE)]
@@ -124,7 +124,7 @@ def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
         calls += 1
         return _read_openai_chat(one)
 
-    alike = Alike(read)
+    alike = Alike(read).read
     for number in range(100):
         alike(event(chat("text", salt=f"{number}")))
     assert calls == 100 + LESSONS

@@ -31,14 +31,14 @@ class Alike:
     """
 
     def __init__(self, read: Read) -> None:
-        self._read = read
+        self._read_any = read
         self._lessons = LESSONS
         self._kind = ""
         self._head = self._tail = b""
         self._end = 0
         self._index = 0
 
-    def __call__(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
+    def read(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
         """The deltas of an event."""
         data = event.data_bytes
         head = self._head
@@ -54,7 +54,7 @@ class Alike:
                 text = ""
             if text:
                 return (Delta(text=text, index=self._index),)
-        deltas = self._read(event)
+        deltas = self._read_any(event)
         if self._lessons and len(deltas) == 1:
             self._learn(event, data, deltas[0])
         return deltas
@@ -70,7 +70,7 @@ class Alike:
         # It may be another string, or none, or not all that is read: of no such does this hold.
         probe = ServerSentEvent(event=event.event, data_bytes=head + _literal(PROBE) + tail)
         with suppress(SSEError):
-            if list(self._read(probe)) == [Delta(text=PROBE, index=delta.index)]:
+            if list(self._read_any(probe)) == [Delta(text=PROBE, index=delta.index)]:
                 self._kind, self._head, self._tail = event.event, head, tail
                 self._end = -len(tail)
                 self._index = delta.index

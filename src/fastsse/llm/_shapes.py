@@ -872,11 +872,11 @@ def _knows_writer(kind: str, value: dict[str, Any]) -> bool:
 SHAPES: Final = {
     shape.name: shape
     for shape in (
-        Shape("openai-chat", _knows_openai_chat, lambda: Alike(_read_openai_chat)),
+        Shape("openai-chat", _knows_openai_chat, lambda: Alike(_read_openai_chat).read),
         Shape(
             "openai-completions",
             _knows_openai_completions,
-            lambda: Alike(_read_openai_completions),
+            lambda: Alike(_read_openai_completions).read,
         ),
         Shape("openai-responses", _knows_openai_responses, lambda: _read_openai_responses),
         Shape("openai-assistants", _knows_openai_assistants, lambda: _read_openai_assistants),
