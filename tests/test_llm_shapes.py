@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -695,6 +696,7 @@ def read_recorded(path: Path) -> Read:
     return Read(shape, deltas, False, None)
 
 
+@cache
 def expected_shape(path: Path) -> str | None:
     """That of a recorded stream, as its provider and its first event tell it."""
     provider = path.parent.name
