@@ -1,18 +1,24 @@
 """`deltas`: what an answer is made of, whoever answers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
+import msgspec
+
 from .._parser import ServerSentEvent
-from ._decode import DONE, Done
+from ._decode import DONE, Done, decode
 from ._delta import Delta, Usage
-from ._errors import UnknownShape
+from ._errors import DecodeError, UnknownShape
 from ._events import events_of
 from ._shapes import SHAPES, Shape, recognise
 from ._values import OnError, ValueStream
 
 # How many events may come before one that tells the shape, such as pings.
 NEUTRAL_EVENTS = 16
+
+# What the data of an event is in every shape.
+_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class DeltaReader:
@@ -61,14 +67,23 @@ class DeltaReader:
                 self.finish_reason = delta.finish_reason
 
     def _find_out(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
+        if decode(event, _object) is DONE:
+            self.expect_known()
+            return (DONE,)
         shape = recognise(event)
-        self._neutral.append(event)
         if shape is not None:
             self._read = shape.reader()
-            return [delta for held in self._neutral for delta in self._read(held)]
+            return [*self._held(), *self._read(event)]
+        self._neutral.append(event)
         if len(self._neutral) > NEUTRAL_EVENTS:
             raise UnknownShape(SHAPES, self._neutral[0])
         return ()
+
+    def _held(self) -> Iterator[Delta | Done]:
+        for event in self._neutral:
+            # What the shape cannot read of them must not take along the event that told it.
+            with suppress(DecodeError):
+                yield from self._read(event)
 
     def expect_known(self) -> None:
         """Raise UnknownShape if events came, and none told the shape."""
