@@ -18,6 +18,9 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
         attempts: in all; 1 for no retry.
         wait_initial, wait_max, wait_jitter: seconds, as stamina has them.
         longest_retry_after: seconds; a server that asks for more ends it with its answer.
+
+    Raises:
+        ValueError: there is no attempt, or a number of seconds is negative or NaN.
     """
 
     attempts: int = 3
@@ -29,6 +32,10 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError(f"attempts: expected 1 or more, got {self.attempts}")
+        for name in self.__struct_fields__[1:]:
+            seconds = getattr(self, name)
+            if not seconds >= 0:
+                raise ValueError(f"{name}: expected 0 or more seconds, got {seconds}")
 
     def wait_for(self, error: Exception) -> bool | float:
         """Whether to try again; seconds if the server says how long to wait."""

@@ -24,7 +24,8 @@ class Timeouts(
             answer that does not stream, which tells nothing until it is whole.
 
     Raises:
-        ValueError: one is negative, or no number.
+        TypeError: one is no number.
+        ValueError: one is negative, or NaN.
     """
 
     connect: float | None = None
