@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -244,8 +245,8 @@ async def _request(scope: dict[str, Any], receive: Callable[[], Awaitable[Any]])
 
 
 @contextmanager
-def serve_http2(*, certificate: Path | None = None) -> Iterator[str]:
-    """The same app under hypercorn, which speaks HTTP/2; gives its base URL.
+def serve_http2(app: str = "server:app", *, certificate: Path | None = None) -> Iterator[str]:
+    """The same app, or another, under hypercorn, which speaks HTTP/2; gives its base URL.
 
     With TLS if there is a folder with the keys of a certificate, else by prior knowledge.
     """
@@ -257,7 +258,9 @@ def serve_http2(*, certificate: Path | None = None) -> Iterator[str]:
     if certificate:
         command += ["--keyfile", str(certificate / "key.pem")]
         command += ["--certfile", str(certificate / "chain.pem")]
-    with subprocess.Popen([*command, "server:app"], cwd=Path(__file__).parent) as process:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    folder = Path(__file__).parent
+    with subprocess.Popen([*command, app], cwd=folder, env=environment) as process:
         try:
             _wait_for(address)
             yield f"{'https' if certificate else 'http'}://{address}"

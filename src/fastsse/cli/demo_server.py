@@ -1,33 +1,29 @@
-"""The demo's server: chat completions in the wire format of OpenAI, from a small stock of words."""
+"""The demo's server: chats in the wire format of OpenAI, and completions in that of vLLM."""
 
-import asyncio
 import itertools
 import json
-import random
 import socket
 import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
 import uvicorn
 from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .demo_answers import Answer, ChatAnswer, Completion
 
 MODEL = "demo"
-TEXT = (
-    "a stream of events is read line by line and each blank line sends what has come before it "
-    "so an answer grows word by word while it is still being thought of"
-)
-THINKING_SECONDS = (0.05, 0.3)
 DEFAULT_TOKENS = 120
 DEFAULT_RATE = 60.0
-
-_ids = itertools.count(1)
+RATE_LIMIT = 1000
 
 
 @contextmanager
@@ -59,18 +55,15 @@ async def chat_completions(request: Request) -> Response:
 
     Beside OpenAI's own `max_tokens` and `stream_options`, `rate` sets the tokens per second.
     """
-    try:
-        body = await request.json()
-        messages = body["messages"]
-        tokens = int(body.get("max_tokens") or DEFAULT_TOKENS)
-        rate = float(body.get("rate") or DEFAULT_RATE)
-    except (ValueError, KeyError, TypeError) as error:
-        message = f"expected a JSON object with messages, got {error!r}"
-        return JSONResponse({"error": {"message": message, "type": "invalid_request"}}, 400)
-    answer = _Answer(body, len(json.dumps(messages).split()), tokens)
-    if body.get("stream"):
-        return EventSourceResponse(answer.stream(rate))
-    return JSONResponse(answer.whole())
+    return await _answer(request, ChatAnswer, "messages")
+
+
+async def completions(request: Request) -> Response:
+    """Answer `POST /v1/completions` in the same way, to a text or to the ids of its tokens.
+
+    As vLLM does, it takes `return_token_ids` and `logprobs` too.
+    """
+    return await _answer(request, Completion, "prompt")
 
 
 async def models(_: Request) -> Response:
@@ -78,51 +71,54 @@ async def models(_: Request) -> Response:
     return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
 
 
-class _Answer:
-    def __init__(self, body: dict[str, Any], prompt_tokens: int, tokens: int) -> None:
-        self._head = {
-            "id": f"chatcmpl-{next(_ids)}",
-            "created": int(time.time()),
-            "model": body.get("model", MODEL),
-        }
-        self._with_usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        self._usage = {
-            "prompt_tokens": prompt_tokens,
-            "completion_tokens": tokens,
-            "total_tokens": prompt_tokens + tokens,
-        }
-        self._words = [f"{word} " for word in random.choices(TEXT.split(), k=tokens)]
+async def _answer(request: Request, kind: type[Answer], question: str) -> Response:
+    try:
+        body = await request.json()
+        tokens = int(body.get("max_tokens") or DEFAULT_TOKENS)
+        rate = float(body.get("rate") or DEFAULT_RATE)
+        answer = kind(body, _tokens_in(body[question]), tokens)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"expected a JSON object with {question}, got {error!r}"
+        return JSONResponse({"error": {"message": message, "type": "invalid_request"}}, 400)
+    return (
+        EventSourceResponse(answer.stream(rate))
+        if body.get("stream")
+        else JSONResponse(answer.whole())
+    )
 
-    def whole(self) -> dict[str, Any]:
-        message = {"role": "assistant", "content": "".join(self._words)}
-        choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return self._head | {
-            "object": "chat.completion",
-            "choices": [choice],
-            "usage": self._usage,
-        }
 
-    async def stream(self, rate: float) -> AsyncIterator[dict[str, str]]:
-        yield self._chunk({"role": "assistant", "content": ""})
-        await asyncio.sleep(random.uniform(*THINKING_SECONDS))
-        for word in self._words:
-            yield self._chunk({"content": word})
-            await asyncio.sleep(1 / rate)
-        yield self._chunk({}, finish_reason="stop")
-        if self._with_usage:
-            yield self._data(choices=[], usage=self._usage)
-        yield {"data": "[DONE]"}
+def _tokens_in(question: Any) -> int:
+    if isinstance(question, list) and all(isinstance(token, int) for token in question):
+        return len(question)
+    return len(json.dumps(question).split())
 
-    def _chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> dict[str, str]:
-        return self._data(choices=[{"index": 0, "delta": delta, "finish_reason": finish_reason}])
 
-    def _data(self, **fields: Any) -> dict[str, str]:
-        return {"data": json.dumps(self._head | {"object": "chat.completion.chunk"} | fields)}
+class WithHeaders:
+    """An ASGI app whose answers carry an id of the request, and what is left of a limit."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._numbers = itertools.count(1)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        number = next(self._numbers)
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = f"demo-request-{number}"
+                headers["x-ratelimit-limit-requests"] = str(RATE_LIMIT)
+                headers["x-ratelimit-remaining-requests"] = str(-number % RATE_LIMIT)
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
 
 
 app = Starlette(
     routes=[
         Route("/v1/chat/completions", chat_completions, methods=["POST"]),
+        Route("/v1/completions", completions, methods=["POST"]),
         Route("/v1/models", models),
-    ]
+    ],
+    middleware=[Middleware(WithHeaders)],
 )
