@@ -161,7 +161,8 @@ class Answer(ValueStream[T], Generic[T, W]):
             # One that was refused tells of itself too.
             self.response = getattr(error, "response", None)
         self._call.failed(error)
-        logger.warning("answer failed: %r", error, extra=self._about())
+        # The caller has the error: a warning would show it twice where nobody set up logging.
+        logger.info("answer failed: %s: %s", type(error).__name__, error, extra=self._about())
 
     def _expect_new(self) -> None:
         if self._call.attempts:
