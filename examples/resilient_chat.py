@@ -30,7 +30,7 @@ async def main(base_url: str, model: str, whole: bool, total: float | None) -> s
                 async for delta in answer:
                     print(delta.text, end="", flush=True)
         except SSEError as error:
-            return f"after {answer.stats.attempts} attempts: {error}"
+            return f"after {answer.stats.attempts} attempt(s): {error}"
     return None
 
 

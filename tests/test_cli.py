@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 import fastsse
+from fastsse.cli.demo_answers import VOCABULARY
 from fastsse.cli.demo_server import app, serve
 from fastsse.cli.tail import Exit
 
@@ -253,3 +254,44 @@ class TestDemoServer:
             response = httpx.post(f"{url}/v1/chat/completions", content=body)
         assert response.status_code == 400
         assert "expected a JSON object" in response.json()["error"]["message"]
+
+    @pytest.mark.parametrize(("prompt", "tokens"), [("three words long", 3), ([7, 7], 2)])
+    def test_completion_with_token_ids(self, prompt: Any, tokens: int) -> None:
+        body = {
+            "prompt": prompt,
+            "max_tokens": 20,
+            "rate": 1000,
+            "return_token_ids": True,
+            "logprobs": 0,
+            "stream_options": {"include_usage": True},
+        }
+        with serve(app) as url, httpx.Client(base_url=f"{url}/v1") as client:
+            with client.stream("POST", "completions", json=body | {"stream": True}) as response:
+                *chunks, usage, done = fastsse.iter_events(response)
+            whole = client.post("completions", json=body).json()
+        assert done.data == "[DONE]"
+        choices = [chunk.json()["choices"][0] for chunk in chunks]
+        assert {len(choice["token_ids"]) for choice in choices} == {0, 1, 2, 3}
+        for choice in [*choices, *whole["choices"]]:
+            tokens_of = [VOCABULARY[token] for token in choice["token_ids"]]
+            assert choice["logprobs"]["tokens"] == tokens_of
+            assert choice["text"] == "".join(tokens_of)
+        counts = {"prompt_tokens": tokens, "completion_tokens": 20, "total_tokens": tokens + 20}
+        assert usage.json()["usage"] == whole["usage"] == counts
+        assert len(whole["choices"][0]["token_ids"]) == 20
+
+    def test_completion_that_asks_for_text_alone(self) -> None:
+        with serve(app) as url:
+            answer = httpx.post(f"{url}/v1/completions", json={"prompt": "hi"}).json()
+        (choice,) = answer["choices"]
+        assert (choice["token_ids"], choice["logprobs"]) == (None, None)
+        assert len(choice["text"].split()) == 120
+
+    def test_every_answer_has_the_headers_of_a_server_with_limits(self) -> None:
+        with serve(app) as url, httpx.Client(base_url=f"{url}/v1") as client:
+            answers = [client.get("models"), client.post("completions"), client.get("nowhere")]
+        assert [answer.status_code for answer in answers] == [200, 400, 404]
+        assert len({answer.headers["x-request-id"] for answer in answers}) == 3
+        left = [int(answer.headers["x-ratelimit-remaining-requests"]) for answer in answers]
+        assert left == sorted(left, reverse=True)
+        assert left[0] < int(answers[0].headers["x-ratelimit-limit-requests"])
