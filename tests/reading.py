@@ -15,6 +15,7 @@ import pytest
 import server
 import trio
 import trustme
+from faulty_server import FaultyServer, serve_faults
 
 import fastsse
 from fastsse.cli.demo_server import serve
@@ -107,6 +108,12 @@ def connections_of(client: Any) -> int:
 def url() -> Iterator[str]:
     with serve(server.app) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def faulty() -> Iterator[FaultyServer]:
+    with serve_faults() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ..llm import Timeouts
 from . import TWIN
+from .chat import Server, run_chat
 from .demo import run_demo
 from .request import Request
 from .tail import run_tail
@@ -88,6 +90,55 @@ def tail(
         },
         last_event_id=last_event_id,
         max_event_size=max_event_size or None,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def chat(
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT | -")],
+    base_url: Annotated[str, typer.Option(help="Of the server, with or without /v1.")],
+    model: Annotated[str, typer.Option(help="As the server calls it.")],
+    api_key: Annotated[
+        str | None,
+        typer.Option(envvar="FASTSSE_API_KEY", help="Sent as a bearer token.", show_default=False),
+    ] = None,
+    system: Annotated[str | None, typer.Option(help="What to say before the prompt.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in the answer.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="0 for no chance.")] = None,
+    connect_timeout: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds until connected; 30 by default."),
+    ] = None,
+    first_event_timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds until the first event; 30 by default.")
+    ] = None,
+    idle_timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds without a byte; 60 by default.")
+    ] = None,
+    total_timeout: Annotated[
+        float | None, typer.Option(min=0, help="Seconds in all; no limit by default.")
+    ] = None,
+) -> None:
+    """Show a model's answer as it comes, and what it took on standard error.
+
+    A timeout of 0 is no limit; FASTSSE_IDLE_TIMEOUT and the like set other defaults.
+    Until the first event came, the request is sent up to 3 times.
+
+    Exit codes: 0 end of the answer, 2 usage, 3 status or content type, 4 transport, 5 deadline,
+    6 event too large, 7 an answer with an error in it or without its end, 130 Ctrl-C.
+    """
+    timeouts = Timeouts(
+        connect=connect_timeout,
+        first_event=first_event_timeout,
+        idle=idle_timeout,
+        total=total_timeout,
+    )
+    code = run_chat(
+        prompt,
+        Server(base_url, model, api_key, timeouts),
+        system=system,
+        knobs={"max_tokens": max_tokens, "temperature": temperature},
     )
     raise typer.Exit(code)
 

@@ -1,13 +1,11 @@
 """`fastsse tail`: the events of a URL, a file or standard input, as they arrive."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from enum import IntEnum
 from io import TextIOWrapper
 from typing import Any, NoReturn, cast
 
@@ -15,33 +13,15 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from .. import (
-    EventStream,
-    EventTooLarge,
-    ResponseError,
-    ServerSentEvent,
-    StreamTimeout,
-    iter_events,
-)
+from .. import EventStream, ServerSentEvent, StreamTimeout, iter_events
 from . import TWIN
+from .exit import Exit, code_of, leave_closed_pipe
 from .request import Request, UsageError, opened
 
 CONNECT_SECONDS = 30.0
 READ_SIZE = 64 * 1024
 # For a deadline that passed with the headers: 0 would be none at all.
 SOON = 1e-6
-
-
-class Exit(IntEnum):
-    """What the command ends with."""
-
-    END_OF_STREAM = 0
-    USAGE = 2
-    RESPONSE = 3
-    TRANSPORT = 4
-    DEADLINE = 5
-    TOO_LARGE = 6
-    INTERRUPTED = 130
 
 
 @contextmanager
@@ -100,13 +80,11 @@ def run_tail(target: Request, *, as_json: bool, deadlines: dict[str, Any], **opt
                     show(event, epoch + received_at)
         code = Exit.END_OF_STREAM
     except BrokenPipeError:
-        # Nobody reads on; what Python would still flush at its end goes nowhere, quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.END_OF_STREAM
+        return leave_closed_pipe()
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     except Exception as error:
-        code = _code_of(error)
+        code = code_of(error)
         if isinstance(error, StreamTimeout):
             error.seconds = asked[f"{error.deadline}_timeout"]
         where = f"{target.url}: " if isinstance(error, httpx.HTTPError) else ""
@@ -115,19 +93,6 @@ def run_tail(target: Request, *, as_json: bool, deadlines: dict[str, Any], **opt
         seconds = time.perf_counter() - began
         errors.print(Text(_summary(stream, seconds, first), style="dim"))
     return code
-
-
-def _code_of(error: Exception) -> Exit:
-    for kinds, code in (
-        ((UsageError, ValueError), Exit.USAGE),
-        (ResponseError, Exit.RESPONSE),
-        ((StreamTimeout, httpx.ReadTimeout), Exit.DEADLINE),
-        (EventTooLarge, Exit.TOO_LARGE),
-        ((httpx.HTTPError, OSError), Exit.TRANSPORT),
-    ):
-        if isinstance(error, kinds):
-            return code
-    raise error
 
 
 def _summary(stream: EventStream, seconds: float, first: float) -> str:

@@ -1,0 +1,156 @@
+"""`fastsse chat`: an answer of a language model as it comes, and what it took."""
+
+import asyncio
+import logging
+import re
+import sys
+from io import TextIOWrapper
+from typing import Any, NamedTuple, cast
+
+import httpx
+from rich.console import Console
+from rich.text import Text
+
+from ..llm import (
+    Answer,
+    Client,
+    DecodeError,
+    Delta,
+    IncompleteStream,
+    Message,
+    StreamError,
+    Timeouts,
+    TransportError,
+)
+from . import TWIN
+from .exit import Exit, code_of, leave_closed_pipe
+
+CODES = (
+    ((TransportError,), Exit.TRANSPORT),
+    ((StreamError, IncompleteStream, DecodeError), Exit.BAD_ANSWER),
+)
+# What a server sends must not reach the terminal as commands to it.
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+DIM, PLAIN = "\x1b[2m", "\x1b[22m"
+
+
+class Server(NamedTuple):
+    """Whom to ask."""
+
+    base_url: str
+    model: str
+    api_key: str | None
+    timeouts: Timeouts
+
+
+class Chat:
+    """One question, and its answer as far as it has come."""
+
+    def __init__(self, server: Server, messages: list[dict[str, str]], knobs: dict[str, Any]):
+        self._server = server
+        self._messages = messages
+        self._knobs = knobs
+        self.answer: Answer[Delta, Message] | None = None
+
+    async def show(self) -> None:
+        """Write the answer to standard output, delta by delta."""
+        screen = _Screen()
+        base_url, model, api_key, timeouts = self._server
+        async with httpx.AsyncClient() as http:
+            client = Client(http, base_url, api_key=api_key, model=model, timeouts=timeouts)
+            answer = self.answer = client.chat(self._messages, **self._knobs)
+            try:
+                async with answer:
+                    async for delta in answer:
+                        screen.write(delta)
+            finally:
+                screen.end()
+
+    def summary(self) -> str:
+        """What the answer took; empty if there was none."""
+        answer = self.answer
+        if answer is None or answer.response is None:
+            return ""
+        stats, usage = answer.stats, answer.usage
+        told = [] if stats.attempts == 1 else [f"attempts: {stats.attempts}"]
+        if stats.ttft is not None:
+            told.append(f"time to first token: {stats.ttft:.3f} s")
+        if stats.tpot:
+            told.append(f"tokens per second: {1 / stats.tpot:.1f}")
+        if usage is not None:
+            told.append(
+                f"tokens: {usage.prompt_tokens} of the prompt, {usage.completion_tokens} of the "
+                f"answer, {usage.total_tokens} in all"
+            )
+        if answer.finish_reason not in (None, "stop"):
+            told.append(f"finish reason: {answer.finish_reason}")
+        return ", ".join([*told, f"end after {stats.elapsed:.3f} s; {TWIN}"])
+
+
+class _Screen:
+    """Standard output: the text of an answer, and on a terminal its reasoning too, dimmed."""
+
+    def __init__(self) -> None:
+        # What its encoding cannot say must not end the show.
+        cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
+        self._is_terminal = sys.stdout.isatty()
+        self._thinks = False
+        self._last = ""
+
+    def write(self, delta: Delta) -> None:
+        if self._is_terminal and delta.reasoning:
+            self._put(delta.reasoning, thinks=True)
+        if delta.text:
+            self._put(delta.text, thinks=False)
+
+    def end(self) -> None:
+        """Go to the start of a line."""
+        if self._thinks or self._last:
+            self._put("" if self._last == "\n" else "\n", thinks=False)
+
+    def _put(self, text: str, *, thinks: bool) -> None:
+        before = ""
+        if thinks != self._thinks:
+            before = DIM if thinks else PLAIN + "\n" * (self._last != "\n")
+            self._thinks = thinks
+        if text:
+            self._last = text[-1]
+        if self._is_terminal:
+            text = CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
+        sys.stdout.write(before + text)
+        sys.stdout.flush()
+
+
+def run_chat(prompt: str, server: Server, *, system: str | None, knobs: dict[str, Any]) -> int:
+    """Show the answer on standard output, and the summary on standard error.
+
+    Args:
+        prompt: the question; "-" for what is on standard input.
+        server: whom to ask.
+        system: what to say before the question.
+        knobs: of the request; those that are None are not sent.
+
+    Returns:
+        The exit code, one of `Exit`.
+    """
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    # The summary tells of attempts; without this, each would be told of on standard error.
+    logging.getLogger("stamina").addHandler(logging.NullHandler())
+    chat: Chat | None = None
+    try:
+        content = sys.stdin.buffer.read().decode() if prompt == "-" else prompt
+        messages = [{"role": "system", "content": system}] if system else []
+        chat = Chat(server, [*messages, {"role": "user", "content": content}], knobs)
+        asyncio.run(chat.show())
+        code = Exit.END_OF_STREAM
+    except BrokenPipeError:
+        return leave_closed_pipe()
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    except Exception as error:
+        code = code_of(error, CODES)
+        errors.print(Text(f"fastsse: {error or type(error).__name__}", style="red"))
+    summary = chat.summary() if chat else ""
+    if summary:
+        errors.print(Text(summary, style="dim"))
+    return code
