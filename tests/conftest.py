@@ -16,11 +16,15 @@ CLIENT_MODULES = [
     "trustme", "uvicorn", "zstandard",
 ]  # fmt: skip
 BEYOND_CORE = {
+    "test_inference_server.py",
     "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
     "test_event_source.py", "test_every_client.py", "test_gate.py", "test_httpx_sse.py",
     "test_mcp.py", "test_sdk.py", "test_source.py",
 }  # fmt: skip
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
+INFERENCE_SERVER = (
+    "heavy: run `python -m pip install -e '.[inference-server]' && pytest -m inference_server`"
+)
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 
@@ -67,6 +71,12 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     name = collection_path.name
     is_beyond = name in BEYOND_CORE or name.startswith("test_llm_")
     return is_beyond if config.getoption("--core") else None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    asked = "inference_server" in item.config.option.markexpr
+    if item.get_closest_marker("inference_server") and not asked:
+        pytest.skip(INFERENCE_SERVER)
 
 
 def twins(config: pytest.Config) -> list[ModuleType]:
