@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-PYTHON = os.environ.get("FASTSSE_INFERENCE_PYTHON", sys.executable)
+PYTHON = os.environ.get("FASTSSE_INFERENCE_PYTHON") or sys.executable
 STARTS_WITHIN = 300
 ENDS_WITHIN = 30
 CONTEXT = 32_768

@@ -4,6 +4,7 @@ The servers are others' code, the model is tiny and random: it says nothing, but
 """
 
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
@@ -286,21 +287,23 @@ class TestChat:
         assert texts == [one, two] * 2
 
     def test_that_is_left_is_no_longer_generated(self, served: InferenceServer) -> None:
-        async def leave(client: Client) -> list[Delta]:
-            received: list[Delta] = []
-            async with client.chat(MESSAGES, **ENDLESS) as answer:
-                async for delta in answer:
-                    received.append(delta)
-                    if len(received) == 4:
-                        break
-            return received
+        async def leave() -> tuple[str, str]:
+            left = ""
+            async with httpx.AsyncClient(timeout=SECONDS) as http:
+                client = Client(http, served.url, model=served.model)
+                async with client.chat(MESSAGES, **ENDLESS) as answer:
+                    async for delta in answer:
+                        left += delta.text
+                        if len(left.split()) >= 3:
+                            break
+                assert connections_of(http) == 0
+                again, _ = await chat()(client)
+                return left, text_of(again)
 
         expected, _ = ask(served, chat())
-        left = ask(served, leave)
-        assert text_of(expected).startswith(text_of(left))
-        assert text_of(left) != ""
-        again, _ = ask(served, chat())
-        assert text_of(again) == text_of(expected)
+        left, again = asyncio.run(leave())
+        assert text_of(expected).startswith(left)
+        assert again == text_of(expected)
         if served.name == "vllm":
             wait_until_idle(served)
 
@@ -404,12 +407,16 @@ class TestCompletion:
     def test_whose_chunk_is_not_split_has_its_text_with_the_first_id(
         self, served: InferenceServer, sdk: Any
     ) -> None:
-        choice = completion_of(sdk, served, PROMPT_IDS, return_token_ids=True).choices[0]
+        asked = {"return_token_ids": True, "logprobs": 1}
+        choice = completion_of(sdk, served, PROMPT_IDS, **asked).choices[0]
         tokens, _ = ask(served, complete(PROMPT_IDS, return_token_ids=True))
         assert [token.id for token in tokens] == choice.token_ids
         assert text_of(tokens) == choice.text
-        assert tokens[0].text
         assert any(not token.text for token in tokens)
+        # Never later than its id.
+        texts = itertools.accumulate(token.text for token in tokens)
+        pieces = itertools.accumulate(choice.logprobs.tokens)
+        assert all(map(str.startswith, texts, pieces))
 
     @on("vllm")
     def test_stops_at_the_id_of_a_token(self, served: InferenceServer, sdk: Any) -> None:
