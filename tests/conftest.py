@@ -1,4 +1,7 @@
-"""Options: `--pure` tests without the compiled twin, `--core` only what needs no client."""
+"""Options: `--pure` tests without the compiled twin, `--core` only what needs no client.
+
+With pytest-xdist, all tests run on several workers, and those that the command line picks on one.
+"""
 
 import importlib
 import os
@@ -16,15 +19,16 @@ CLIENT_MODULES = [
     "trustme", "uvicorn", "zstandard",
 ]  # fmt: skip
 BEYOND_CORE = {
-    "test_inference_server.py",
     "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
     "test_event_source.py", "test_every_client.py", "test_gate.py", "test_httpx_sse.py",
-    "test_mcp.py", "test_sdk.py", "test_source.py",
+    "test_inference_server.py", "test_mcp.py", "test_sdk.py", "test_source.py",
 }  # fmt: skip
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 INFERENCE_SERVER = (
     "heavy: run `python -m pip install -e '.[inference-server]' && pytest -m inference_server`"
 )
+# No more, though most tests wait: some of them look at the clock.
+WORKERS = os.cpu_count() or 1
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 
@@ -33,6 +37,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--core", action="store_true", help="test what needs only pytest and hypothesis"
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Choose the workers before pytest-xdist looks, unless `-n` did; a worker itself has none."""
+    option, sources = config.option, pytest.Config.ArgsSource
+    picked = config.args_source is not sources.TESTPATHS or option.keyword or option.usepdb
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ
+    if not picked and not is_worker and config.getoption("numprocesses", 1) is None:
+        option.numprocesses, option.dist = WORKERS, "loadscope"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -157,7 +157,9 @@ def test_recipe_fails_what_is_slower(recipe: Path) -> None:
     assert done.stdout.strip().endswith("slower")
 
 
-def test_recipe_with_pytest_benchmark(recipe: Path) -> None:
+def test_recipe_with_pytest_benchmark(recipe: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pytest_benchmark")
+    # Under a worker of pytest-xdist it would measure nothing.
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
     done = run(recipe, "-m", "pytest", "test_answers.py")
     assert "1 passed" in done.stdout, done.stdout + done.stderr
