@@ -200,7 +200,7 @@ class TestOurReader:
             async with httpx2.AsyncClient(timeout=30) as http:
                 transport = recipes.fastsse_transport(http, f"{url}/no-type")
                 async with Client(transport, mode="2026-07-28") as client:
-                    with pytest.raises(MCPError, match="ResponseError"):
+                    with pytest.raises(MCPError, match="ContentTypeError"):
                         await client.list_tools()
 
         asyncio.run(main())
