@@ -179,10 +179,11 @@ class Call:
         return request
 
     def _content(self, *, stream: bool) -> bytes:
-        streaming = {"stream", "stream_options"}
-        body = self._body
-        if not stream:
-            body = {name: value for name, value in body.items() if name not in streaming}
+        body = dict(self._body)
+        if not stream and body.pop("stream", None) is not None:
+            # Said, since some servers stream unless they are told.
+            body["stream"] = False
+            body.pop("stream_options", None)
         return msgspec.json.encode(body)
 
 

@@ -187,8 +187,8 @@ class Client:
         Args:
             url: from the base URL on, as links go: "embeddings" is below it, "/events" at the
                 server's root, and an absolute one is where it says.
-            body: sent as JSON, as it is; `stream` and `stream_options` are left out of a call
-                that is awaited.
+            body: sent as JSON, as it is; but where it has a `stream`, a call that is awaited says
+                false there, and leaves `stream_options` out.
             type: what each value has to be; None for any JSON.
             timeouts, headers, on_error: as for `chat`.
             require_end: raise IncompleteStream if it ends without `[DONE]`.
