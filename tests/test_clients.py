@@ -97,6 +97,7 @@ class TestCheck:
         error = read.error
         assert read.events == []
         assert isinstance(error, fastsse.ResponseError)
+        assert isinstance(error, fastsse.ContentTypeError) == (status == 200)
         assert error.status_code == status
         assert error.content_type == content_type
         assert error.headers.get("content-type") == content_type

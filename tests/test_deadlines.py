@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from reading import Reader, connections_of
+from reading import LOOPS, Reader, connections_of
 
 import fastsse
+from fastsse._clients import source_of
+from fastsse._deadlines import Deadlines
 
 # After a break, trio finds the async generators of the client and ours where they stand.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
@@ -103,6 +105,105 @@ class TestEachDeadline:
         )
         assert read.error is None
         assert len(read.events) == 3
+
+
+class TestClocksThatStartedBefore:
+    """A stream may be told when its clocks started, such as when its request was sent."""
+
+    @pytest.mark.parametrize(
+        ("given", "deadline", "left"),
+        [
+            ((0.6, None, None), "first_event", 0.2),
+            ((None, None, 0.6), "total", 0.2),
+            ((0.3, None, None), "first_event", 0.0),
+            ((None, None, 0.3), "total", 0.0),
+            # A wait for bytes begins when it begins.
+            ((None, 0.5, None), "idle", 0.5),
+            ((5, 0.5, 5), "idle", 0.5),
+        ],
+    )
+    def test_count_what_was_spent(
+        self, reader: Reader, given: Any, deadline: str, left: float
+    ) -> None:
+        spent = 0.4
+        got = read_since(reader, "/stall?n=0", Deadlines(*given), spent)
+        error = got.error
+        assert isinstance(error, fastsse.StreamTimeout)
+        assert (error.deadline, error.seconds) == (deadline, given[ORDER.index(deadline)])
+        assert left <= got.seconds < left + LATE
+        assert got.seconds + spent <= error.elapsed + 0.1
+        assert error.elapsed >= spent + left
+        assert got.connections == 0
+
+    def test_count_until_the_first_event(self, reader: Reader) -> None:
+        got = read_since(reader, "/events?n=2", Deadlines(5, None, None), 0.4)
+        assert (got.error, got.events) == (None, 2)
+        assert got.first_event_ns >= 400_000_000
+
+    def test_count_for_the_total_after_the_first_event_too(self, reader: Reader) -> None:
+        got = read_since(reader, "/trickle?delay=0.01", Deadlines(5, 5, 0.7), 0.4)
+        assert isinstance(got.error, fastsse.StreamTimeout)
+        assert got.error.deadline == "total"
+        assert got.events > 0
+        assert 0.25 < got.seconds < 0.3 + LATE
+        assert got.error.elapsed >= 0.7
+
+
+ORDER = ["first_event", "idle", "total"]
+
+
+class ReadSince(NamedTuple):
+    """What came of reading a path with clocks that had started."""
+
+    events: int
+    error: Exception | None
+    seconds: float
+    first_event_ns: int
+    connections: int
+
+
+def read_since(reader: Reader, path: str, deadlines: Deadlines, spent: float) -> ReadSince:
+    def stream_of(response: Any) -> fastsse.EventStream:
+        started_ns = time.perf_counter_ns() - int(spent * 1e9)
+        return fastsse.EventStream(
+            source_of(response), fastsse.Parser(), deadlines,
+            check_response=True, flush_at_end=False, started_ns=started_ns,
+        )  # fmt: skip
+
+    def result(stream: Any, error: Any, began: float, client: Any) -> ReadSince:
+        stats = stream.stats
+        seconds = time.perf_counter() - began
+        connections = connections_of(client)
+        return ReadSince(stats.events, error, seconds, stats.first_event_ns or 0, connections)
+
+    def main() -> ReadSince:
+        error = None
+        with reader.library.Client(base_url=reader.url) as client:
+            with client.stream("GET", path) as response:
+                began = time.perf_counter()
+                stream = stream_of(response)
+                try:
+                    for _ in stream:
+                        pass
+                except fastsse.StreamTimeout as caught:
+                    error = caught
+            return result(stream, error, began, client)
+
+    async def amain() -> ReadSince:
+        error = None
+        async with reader.library.AsyncClient(base_url=reader.url) as client:
+            async with client.stream("GET", path) as response:
+                began = time.perf_counter()
+                stream = stream_of(response)
+                try:
+                    async for _ in stream:
+                        pass
+                except fastsse.StreamTimeout as caught:
+                    error = caught
+            return result(stream, error, began, client)
+
+    got: ReadSince = main() if reader.way == "sync" else LOOPS[reader.way](amain)
+    return got
 
 
 class TestClientTimeout:

@@ -224,6 +224,72 @@ class TestFlush:
         assert parser.feed(b"\xef\xbb\xbfdata: y\n\n") == []
 
 
+class TestPendingData:
+    @pytest.mark.parametrize(
+        ("stream", "data"),
+        [
+            (b"", b""),
+            (b"\xef\xbb", b""),
+            (b"d", b""),
+            (b"dat", b""),
+            (b"data", b""),
+            (b"data:", b""),
+            (b"data: ", b""),
+            (b"data:  a", b" a"),
+            (b"data: a", b"a"),
+            (b"\xef\xbb\xbfdata: a", b"a"),
+            (b"data: a\r", b"a"),
+            (b"data: a\n", b"a"),
+            (b"data: a\ndata", b"a\n"),
+            (b"data: a\ndatax: b", b"a"),
+            (b"data: a\n\ndata: b", b"b"),
+            (b"data\ndata\n", b"\n"),
+            (b"data\ndata", b"\n"),
+            (b"data: a\nid: 1", b"a"),
+            (b"id: 1\nevent: e\n", b""),
+            (b": comment", b""),
+            (b"data: \xff\xc3", b"\xff\xc3"),
+            (b"data: a\n\n", b""),
+        ],
+    )
+    def test_is_the_data_of_the_block_that_is_open(
+        self, twin: Any, stream: bytes, data: bytes
+    ) -> None:
+        for chunks in chunkings(stream):
+            parser = twin.Parser()
+            for chunk in chunks:
+                parser.feed(chunk)
+            assert parser.pending_data == data
+            assert type(parser.pending_data) is bytes
+
+    @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+    def test_is_what_flush_would_give_at_every_byte(self, twin: Any, case: Case) -> None:
+        stream = case.stream[:200]
+        watched = twin.Parser(max_event_size=None)
+        found = []
+        for at, byte in enumerate(stream):
+            found += watched.feed(bytes([byte]))
+            other = twin.Parser(max_event_size=None)
+            other.feed(stream[: at + 1])
+            flushed = other.flush()
+            assert watched.pending_data == (flushed[0].data_bytes if flushed else b"")
+            assert watched.pending == bool(flushed)
+        # Nor does it change anything to look.
+        assert plain(found) == plain(twin.Parser(max_event_size=None).feed(stream))
+
+    def test_is_nothing_once_an_event_was_too_large(self, twin: Any) -> None:
+        parser = twin.Parser(max_event_size=4)
+        with pytest.raises(EventTooLarge):
+            parser.feed(b"data: ab\ndata: cdefgh")
+        assert parser.pending_data == b""
+
+    def test_is_nothing_after_flush(self, twin: Any) -> None:
+        parser = twin.Parser()
+        parser.feed(b"data: a\ndata: b")
+        parser.flush()
+        assert parser.pending_data == b""
+
+
 class TestLimit:
     def test_what_was_completed_before_comes_with_the_error(self, twin: Any) -> None:
         parser = twin.Parser(max_event_size=5)

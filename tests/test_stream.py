@@ -327,7 +327,12 @@ def test_errors_can_be_pickled() -> None:
     for error in (
         fastsse.EventTooLarge(1, 2, [event]),
         fastsse.StreamTimeout("idle", 1.5, 2, 3, 4, 5.0),
+        fastsse.StreamTimeout("headers", 1.5, elapsed=2.0).with_lines(7),
+        fastsse.StreamTimeout("total", 1.5, 2, 3, 4, 5.0, 6, b"half of"),
         fastsse.ResponseError(500, {"a": "b"}, "text/plain", b"body"),
+        fastsse.ContentTypeError(200, {"a": "b"}, "text/plain", b"body"),
+        fastsse.ProtocolError("x"),
+        fastsse.ReconnectError("x"),
     ):
         again = pickle.loads(pickle.dumps(error))
         assert type(again) is type(error)
@@ -335,6 +340,65 @@ def test_errors_can_be_pickled() -> None:
         assert again.__dict__ == error.__dict__
         assert isinstance(error, fastsse.SSEError)
     assert issubclass(fastsse.StreamTimeout, TimeoutError)
+
+
+def test_what_is_no_event_stream_that_can_be_read_is_a_protocol_error() -> None:
+    assert issubclass(fastsse.EventTooLarge, fastsse.ProtocolError)
+    assert issubclass(fastsse.ContentTypeError, fastsse.ProtocolError)
+    assert issubclass(fastsse.ContentTypeError, fastsse.ResponseError)
+    assert not issubclass(fastsse.ResponseError, fastsse.ProtocolError)
+    assert not issubclass(fastsse.StreamTimeout, fastsse.ProtocolError)
+
+
+def test_a_timeout_tells_what_it_knows() -> None:
+    error = fastsse.StreamTimeout("idle", 1.5, 2, 3, 4, 5.0)
+    told = "no bytes came within idle_timeout=1.5 s (events: 4, chunks: 2, bytes: 3, after 5.000 s)"
+    assert str(error) == told
+    assert (error.lines, error.buffered) == (None, b"")
+    counted = error.with_lines(7)
+    assert (counted.lines, counted.deadline, counted.elapsed) == (7, "idle", 5.0)
+    assert str(counted) == told.replace("chunks", "lines: 7, chunks")
+    buffered = fastsse.StreamTimeout("headers", 1, buffered=b'{"a":\n 1')
+    assert str(buffered).startswith("no answer came within headers_timeout=1 s")
+    assert str(buffered).endswith('; the next event began with: {"a": 1')
+    assert buffered.with_lines(1).buffered == b'{"a":\n 1'
+
+
+@pytest.mark.parametrize(
+    ("rest", "buffered"),
+    [
+        (b"", b""),
+        (b"data: half", b"half"),
+        (b"data: one\ndata: and a ha", b"one\nand a ha"),
+        (b"id: 1\ndat", b""),
+        (b": comment", b""),
+        (b"data: \xe2\x82", b"\xe2\x82"),
+        (b"data: " + b"x" * 10_000, b"x" * 4096),
+    ],
+    ids=lambda value: value[:20].decode("latin-1"),
+)
+def test_a_timeout_shows_what_was_under_way(rest: bytes, buffered: bytes) -> None:
+    async def main() -> fastsse.StreamTimeout:
+        async def source() -> AsyncIterator[bytes]:
+            yield b"data: a\n\n" + rest
+            await asyncio.sleep(60)
+
+        with pytest.raises(fastsse.StreamTimeout) as caught:
+            async for _ in fastsse.iter_events(source(), idle_timeout=0.02):
+                pass
+        return caught.value
+
+    error = asyncio.run(main())
+    assert (error.buffered, error.events, error.lines) == (buffered, 1, None)
+
+
+@pytest.mark.parametrize("item", [None, 7, 1.5, [1], object()])
+def test_items_that_are_no_bytes_are_told_as_what_they_are(item: Any) -> None:
+    stream = fastsse.iter_events([b"data: a\n\n", item])
+    assert next(stream).data == "a"
+    with pytest.raises(TypeError, match=f"bytes-like object, got {type(item).__name__}"):
+        next(stream)
+    assert stream.stats[:3] == (1, 9, 1)
 
 
 def test_a_redirect_is_told() -> None:
