@@ -85,7 +85,8 @@ class Client:
 
         Args:
             messages: of the chat so far, as the server takes them.
-            model, timeouts: for this call.
+            model: for this call.
+            timeouts: for this call; see `Timeouts` for what it leaves open.
             headers: more of them.
             on_error: "raise" for a DecodeError at the first event that is no chunk of an answer,
                 "skip" to pass over it.
@@ -127,7 +128,11 @@ class Client:
 
         Args:
             prompt: a text, or the ids of its tokens.
-            model, timeouts, headers, on_error, require_end: as for `chat`.
+            model: for this call.
+            timeouts: for this call; see `Timeouts` for what it leaves open.
+            headers: more of them.
+            on_error: "raise" or "skip", as for `chat`.
+            require_end: as for `chat`.
             options: the rest of the request, such as `max_tokens`, `stop_token_ids`, `top_k`.
 
         Raises:
@@ -190,7 +195,9 @@ class Client:
             body: sent as JSON, as it is; but where it has a `stream`, a call that is awaited says
                 false there, and leaves `stream_options` out.
             type: what each value has to be; None for any JSON.
-            timeouts, headers, on_error: as for `chat`.
+            timeouts: for this call; see `Timeouts` for what it leaves open.
+            headers: more of them.
+            on_error: "raise" or "skip", as for `chat`.
             require_end: raise IncompleteStream if it ends without `[DONE]`.
         """
         loads = json_decoder(type)
