@@ -132,6 +132,7 @@ def names(server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return {
         "__name__": "__example__",
         "aconnect_sse": httpx_sse.aconnect_sse,
+        "base_url": server,
         "body": BODY,
         "chunks": [b"data: one\n\n", b"data: two\n\n"],
         "fastsse": fastsse,
@@ -145,7 +146,7 @@ def names(server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_examples(page: Path, names: dict[str, Any]) -> None:
     async def run_all() -> None:
         async with httpx.AsyncClient() as client:
-            names["client"] = client
+            names["client"] = names["http"] = client
             namespace: dict[str, Any] = {}
             for block in blocks(page):
                 namespace |= names
