@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import anyio
 
-from ._call import Call, Opened, close
+from ._call import Call, Opened
 from ._delta import Usage
 from ._events import EventIterable
 from ._stats import AnswerStats, Stamps
@@ -147,10 +147,12 @@ class Answer(ValueStream[T], Generic[T, W]):
             raise
 
     async def _leave(self) -> None:
-        if self._is_over and self._error is None and self._opened is not None:
-            with suppress(Exception), anyio.move_on_after(DRAIN_SECONDS):
-                await self._opened.events.drain(DRAIN_SIZE)
-        await close(self._events)
+        try:
+            if self._is_over and self._error is None and self._opened is not None:
+                with suppress(Exception), anyio.move_on_after(DRAIN_SECONDS):
+                    await self._opened.events.drain(DRAIN_SIZE)
+        finally:
+            await self._events.aclose()
         if isinstance(self._error, Exception):
             self._failed(self._error)
         else:

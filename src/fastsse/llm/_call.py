@@ -3,7 +3,6 @@
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter_ns
@@ -19,14 +18,12 @@ from .._clients import source_of
 from .._errors import StreamTimeout
 from .._parser import ServerSentEvent
 from .._request import headers_for_events
+from ._closing import close
 from ._retry import Retry
 from ._timeouts import WHOLE_ANSWER, Timeouts
 from ._wire import AnswerEvents, our_errors
 
 R = TypeVar("R")
-
-# What closing a connection may take, since the other side may have stopped to listen.
-CLOSING_SECONDS = 1.0
 
 logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
@@ -129,18 +126,22 @@ class Call:
         sent_ns = perf_counter_ns()
         timeouts = self._timeouts
         waits = [("headers", timeouts.headers), ("first_event", timeouts.first_event)]
-        response = await self._send(self._request(stream=True), waits)
+        request = self._request(stream=True)
+        response = await self._send(request, waits)
         try:
             spent = (sent_ns - started_ns) / 1e9
-            events = AnswerEvents(response, self.shown_url, timeouts, sent_ns=sent_ns, spent=spent)
+            events = AnswerEvents(
+                self._http, response, self.shown_url, timeouts, sent_ns=sent_ns, spent=spent
+            )
             return Opened(response, events, await anext(events, None), sent_ns)
         except BaseException:
-            await close(response)
+            await close(self._http, request, response)
             raise
 
     async def _fetch(self) -> tuple[Any, bytes]:
         waits = [("headers", self._timeouts.headers)]
-        response = await self._send(self._request(stream=False), waits)
+        request = self._request(stream=False)
+        response = await self._send(request, waits)
         try:
             if not 200 <= response.status_code < 300:
                 body = b""
@@ -150,7 +151,7 @@ class Call:
             with our_errors(self.shown_url):
                 return response, await response.aread()
         finally:
-            await close(response)
+            await close(self._http, request, response)
 
     async def _send(self, request: Any, waits: list[tuple[str, float | None]]) -> Any:
         """The response, once its headers are there.
@@ -160,10 +161,13 @@ class Call:
         sent_ns = perf_counter_ns()
         limits = [(seconds, deadline) for deadline, seconds in waits if seconds]
         seconds, deadline = min(limits, default=(None, ""))
-        with anyio.move_on_after(seconds), our_errors(self.shown_url):
-            return await self._http.send(request, stream=True)
-        assert seconds is not None
-        raise StreamTimeout(deadline, seconds, elapsed=_seconds_since(sent_ns))
+        try:
+            with anyio.move_on_after(seconds), our_errors(self.shown_url):
+                return await self._http.send(request, stream=True)
+            raise StreamTimeout(deadline, seconds or 0.0, elapsed=_seconds_since(sent_ns))
+        except BaseException:
+            await close(self._http, request)
+            raise
 
     def _request(self, *, stream: bool) -> Any:
         headers = {"Content-Type": "application/json", **self._headers}
@@ -185,12 +189,6 @@ class Call:
             body["stream"] = False
             body.pop("stream_options", None)
         return msgspec.json.encode(body)
-
-
-async def close(response: Any) -> None:
-    """Close a response, also in a task that is being cancelled; what goes wrong is of no use."""
-    with suppress(Exception), anyio.move_on_after(CLOSING_SECONDS, shield=True):
-        await response.aclose()
 
 
 def _seconds_since(started_ns: int) -> float:

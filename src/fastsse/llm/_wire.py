@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from .._clients import source_of
@@ -9,6 +10,7 @@ from .._deadlines import Deadlines
 from .._errors import ProtocolError, SSEError, StreamTimeout
 from .._parser import Parser, ServerSentEvent
 from .._stream import EventStream
+from ._closing import close
 from ._errors import TransportError
 from ._timeouts import Timeouts
 
@@ -32,7 +34,14 @@ class AnswerEvents(EventStream):
     before_chunk: Callable[[], None]
 
     def __init__(
-        self, response: Any, url: str, timeouts: Timeouts, *, sent_ns: int, spent: float
+        self,
+        http: Any,
+        response: Any,
+        url: str,
+        timeouts: Timeouts,
+        *,
+        sent_ns: int,
+        spent: float,
     ) -> None:
         """`spent` are the seconds that earlier attempts took of the total."""
         self.lines = 0
@@ -41,7 +50,7 @@ class AnswerEvents(EventStream):
         self._timeouts = timeouts
         total = timeouts.total and max(timeouts.total - spent, SHORTEST)
         super().__init__(
-            source_of(response),
+            source_of(response)._replace(aclose=partial(close, http, response.request, response)),
             Parser(),
             Deadlines(timeouts.first_event, timeouts.idle, total),
             check_response=True,
@@ -92,15 +101,18 @@ def our_errors(url: str) -> Iterator[None]:
 def _error_of(error: BaseException, url: str) -> SSEError | None:
     """Our error for one of a client that tells of its connection; None for any other."""
     # By their names, which httpx and httpx2 share, so that neither is imported.
-    names = {kind.__name__ for kind in type(error).__mro__}
+    names = _names(error)
     if isinstance(error, SSEError) or names & CALLERS_ERRORS:
         return None
     reason = str(error) or type(error).__name__
+    # Over aiohttp whatever happens to a connection is a ConnectTimeout, and its cause tells.
+    causes = _names(error.__cause__)
+    is_lost = "ClientConnectionError" in causes and "TimeoutError" not in causes
     found: SSEError
-    if "TimeoutException" in names:
-        found = TransportError("timeout", url, reason)
-    elif "ConnectError" in names:
+    if "ConnectError" in names or "ClientConnectorError" in causes:
         found = TransportError("refused", url, reason)
+    elif "TimeoutException" in names and not is_lost:
+        found = TransportError("timeout", url, reason)
     elif "TransportError" in names:
         found = TransportError("broken", url, reason)
     elif "DecodingError" in names:
@@ -109,3 +121,7 @@ def _error_of(error: BaseException, url: str) -> SSEError | None:
         return None
     found.__cause__ = error
     return found
+
+
+def _names(error: BaseException | None) -> set[str]:
+    return {kind.__name__ for kind in type(error).__mro__}
