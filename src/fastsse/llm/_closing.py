@@ -27,8 +27,10 @@ async def _close(http: Any, request: Any, response: Any) -> None:
         with suppress(Exception):
             if response is not None:
                 await response.aclose()
-        with suppress(Exception):
-            await _reset_dropped(http, request)
+        # One that did not come may have been any; and a pool may have many connections.
+        if response is None or response.http_version == "HTTP/2":
+            with suppress(Exception):
+                await _reset_dropped(http, request)
 
 
 async def _reset_dropped(http: Any, request: Any) -> None:
