@@ -14,8 +14,8 @@ from .._stream import EventStream, StreamStats, iter_events
 class Events(Protocol):
     """A stream of events, for one way to wait or both; those in `_ready` need no wait."""
 
-    _ready: Iterator[ServerSentEvent]
-
+    @property
+    def _ready(self) -> Iterator[ServerSentEvent]: ...
     @property
     def received_at(self) -> int: ...
     @property
@@ -56,10 +56,13 @@ class EventIterable:
         self._source = source
         self._stream: EventStream | None = None
         self._items: Any = None
-        self._ready: Iterator[ServerSentEvent] = iter(())
         self._events = self._came_at = self._started_ns = self._finished_ns = 0
         self._first_event_ns: int | None = None
         self._closed = False
+
+    @property
+    def _ready(self) -> Iterator[ServerSentEvent]:
+        return iter(()) if self._stream is None else self._stream._ready
 
     @property
     def received_at(self) -> int:
