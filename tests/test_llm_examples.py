@@ -276,13 +276,15 @@ class TestResilientChat:
     def test_skips_what_is_no_chunk(self, faulty: FaultyServer) -> None:
         out, err = succeed(self.EXAMPLE, faulty.at("junk"))
         assert out == "Hello ü."
-        assert len(re.findall(r": skipped event \d, .*: junk \d", err)) == 2
+        assert len(re.findall(r": skipped an event, .*: junk \d", err)) == 2
 
     def test_the_whole_answer(self, faulty: FaultyServer) -> None:
         out, err = succeed(self.EXAMPLE, faulty.at("whole"), "--whole")
         assert out == "All at once.\n"
         assert self.attempts_in(err) == 2
-        assert all("stream" not in body for body, _ in faulty.requests["whole"])
+        for body, _ in faulty.requests["whole"]:
+            assert body["stream"] is False
+            assert "stream_options" not in body
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send")
     def test_cancelled(self, faulty: FaultyServer) -> None:
