@@ -29,7 +29,7 @@ from ._errors import (  # noqa: E402
     TransportError,
     UnknownShape,
 )
-from ._message import Choice, Message, ToolCall, accumulate, message_of  # noqa: E402
+from ._message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
 from ._retry import Retry  # noqa: E402
 from ._stats import AnswerStats  # noqa: E402
 from ._timeouts import Timeouts  # noqa: E402
@@ -48,6 +48,7 @@ __all__ = [
     "IncompleteStream",
     "JsonEvent",
     "Message",
+    "MessageBuilder",
     "Retry",
     "StreamError",
     "Timeouts",

@@ -112,7 +112,12 @@ class Answer(ValueStream[T], Generic[T, W]):
             self._opened = opened = await self._call.open()
             self._events, self.response = opened.events, opened.response
             opened.events.before_chunk = self._stamp
-            logger.info("answer began", extra=self._about())
+            logger.info(
+                "answer began: request %s, limits %s",
+                self.request_id,
+                self.rate_limits,
+                extra=self._about(),
+            )
             if opened.first is not None:
                 self._take(opened.first)
         except BaseException as error:
@@ -174,7 +179,6 @@ class Answer(ValueStream[T], Generic[T, W]):
         self._stamps.add(self._events.received_at, self._reader.tokens)
 
     def _about(self) -> dict[str, Any]:
-        """What logs tell of it, beside their message."""
         events = self._events.stats
         return {
             **self._call.about,

@@ -109,7 +109,7 @@ class Call:
         retry = self._retry
         with anyio.move_on_after(total or None):
             async for tried in stamina.retry_context(
-                on=retry.wait_for,
+                on=self._wait_for,
                 attempts=retry.attempts,
                 timeout=None,
                 wait_initial=retry.wait_initial,
@@ -121,6 +121,12 @@ class Call:
                     logger.debug("attempt %d", self.attempts, extra=self.about)
                     return await attempt()
         raise StreamTimeout("total", total or 0.0, elapsed=_seconds_since(started_ns))
+
+    def _wait_for(self, error: Exception) -> bool | float:
+        wait = self._retry.wait_for(error)
+        if wait is not False and self.attempts < self._retry.attempts:
+            logger.info("attempt %d failed: %s", self.attempts, error, extra=self.about)
+        return wait
 
     async def _open(self, started_ns: int) -> Opened:
         sent_ns = perf_counter_ns()

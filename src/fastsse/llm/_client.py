@@ -11,7 +11,7 @@ from ._answer import Answer
 from ._call import Call
 from ._delta import Delta, Token
 from ._deltas import DeltaReader, shape_named
-from ._message import Message, message_of
+from ._message import Message
 from ._retry import Retry
 from ._timeouts import DEFAULTS, Timeouts
 from ._tokens import TokenReader
@@ -233,7 +233,7 @@ class Client:
         }
         given = {name: value for name, value in asked.items() if value is not None}
         call = self._call(path, given, timeouts, headers)
-        return Answer(call, reader, message_of, on_error=on_error, require_end=require_end)
+        return Answer(call, reader, reader.whole, on_error=on_error, require_end=require_end)
 
     def _call(
         self,

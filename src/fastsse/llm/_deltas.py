@@ -11,6 +11,7 @@ from ._decode import DONE, Done, decode
 from ._delta import Delta, Usage
 from ._errors import DecodeError, UnknownShape
 from ._events import events_of
+from ._message import Message, message_of
 from ._shapes import SHAPES, Shape, recognise
 from ._values import OnError, ValueStream
 
@@ -57,6 +58,12 @@ class DeltaReader:
             if delta.usage is not None or delta.finish_reason is not None:
                 self._note(delta)
         return deltas
+
+    def whole(self, body: bytes) -> Message:
+        """The whole answer, where it came at once."""
+        message = message_of(body)
+        self.usage, self.finish_reason = message.usage, message.finish_reason
+        return message
 
     def _note(self, delta: Delta) -> None:
         if delta.usage is not None:

@@ -184,8 +184,12 @@ class ValueStream(Generic[T]):
             "skipped an event, which is no such value: %s: %s",
             error.reason,
             preview(error.event.data_bytes),
-            extra={"parse_failures": self.parse_failures},
+            extra=self._about(),
         )
+
+    def _about(self) -> dict[str, Any]:
+        """What logs carry beside their message."""
+        return {"parse_failures": self.parse_failures}
 
     def _end(self) -> None:
         self._is_over = True

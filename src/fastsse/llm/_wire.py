@@ -29,7 +29,7 @@ class AnswerEvents(EventStream):
         before_chunk: called for each chunk, when all of the one before was read.
     """
 
-    __slots__ = ("_timeouts", "_url", "before_chunk", "lines")
+    __slots__ = ("_spent", "_timeouts", "_url", "before_chunk", "lines")
 
     before_chunk: Callable[[], None]
 
@@ -48,6 +48,7 @@ class AnswerEvents(EventStream):
         self.before_chunk = _nothing
         self._url = url
         self._timeouts = timeouts
+        self._spent = spent
         total = timeouts.total and max(timeouts.total - spent, SHORTEST)
         super().__init__(
             source_of(response)._replace(aclose=partial(close, http, response.request, response)),
@@ -79,6 +80,8 @@ class AnswerEvents(EventStream):
     def _timeout(self, deadline: str, seconds: float) -> StreamTimeout:
         # What was given, of which earlier attempts may have left less.
         error = super()._timeout(deadline, getattr(self._timeouts, deadline))
+        if deadline == "total":
+            error.elapsed += self._spent
         return error.with_lines(self.lines)
 
 
