@@ -125,7 +125,7 @@ class Call:
     def _wait_for(self, error: Exception) -> bool | float:
         wait = self._retry.wait_for(error)
         if wait is not False and self.attempts < self._retry.attempts:
-            logger.info("attempt %d failed: %s", self.attempts, error, extra=self.about)
+            logger.info("asks again: %s", error, extra=self.about)
         return wait
 
     async def _open(self, started_ns: int) -> Opened:
