@@ -12,6 +12,7 @@ from fastsse import ServerSentEvent, SSEError
 from fastsse.llm._alike import LESSONS, PROBE, Alike
 from fastsse.llm._shapes import _read_openai_chat, _read_openai_completions
 
+PROBE_TEXT = json.dumps(PROBE)[1:-1]
 Read = Callable[[ServerSentEvent], Sequence[Any]]
 
 TEXTS = [
@@ -66,6 +67,10 @@ def with_another_before(other: str, text: str) -> str:
     return f'{{"x": {json.dumps(other)}, {chat(text)[1:]}'
 
 
+def padded(text: Any, padding: Any) -> str:
+    return f'{chat(text)[:-1]}, "obfuscation": {json.dumps(padding)}}}'
+
+
 PARTS = st.sampled_from(TEXTS) | st.text(max_size=4)
 MIDDLES = ['"a"', ' "a" ', '"a","b":"c"', '"\\u0061"', "null", "1", '["a"]', '"a', '"a"x', '""']
 CHUNKS = st.one_of(
@@ -74,6 +79,7 @@ CHUNKS = st.one_of(
     st.builds(lambda text, other: chat(text, delta={"reasoning": other}), PARTS, PARTS),
     st.builds(lambda text, other: chat(text, finish_reason=other), PARTS, PARTS),
     st.builds(lambda text, index: chat(text, index=index), PARTS, st.integers(0, 1)),
+    st.builds(padded, PARTS, PARTS | st.none()),
     st.builds(with_two_texts, PARTS, PARTS),
     st.builds(with_another_before, PARTS, PARTS),
     st.builds(with_middle, st.sampled_from(MIDDLES)),
@@ -88,6 +94,9 @@ CHUNKS = st.one_of(
 @example([event(chat("x", index=1)), event(chat("y", index=1))])
 @example([event(chat("x", finish_reason="stop")), event(chat("y", finish_reason="stop"))])
 @example([event(chat("id")), event(chat("a"))])
+@example([event(padded("x", "a")), event(padded("y", 'a"b')), event(padded("z", ""))])
+@example([event(padded("x", "a-")), event(padded("y", "b-")), event(padded("z", "b"))])
+@example([event(chat("x")), event(chat("y") + "letters")])
 def test_it_gives_what_reading_each_gives(events: list[ServerSentEvent]) -> None:
     check(_read_openai_chat, events)
 
@@ -103,7 +112,8 @@ def test_bytes_that_are_wrong_are_seen(chunks: list[bytes], data: st.DataObject)
     check(_read_openai_chat, events)
 
 
-def test_the_middle_alone_is_read() -> None:
+@pytest.mark.parametrize("chunk", [chat, lambda text: padded(text, "x" + text[5:])])
+def test_the_middle_alone_is_read(chunk: Callable[[str], str]) -> None:
     whole = []
 
     def read(one: ServerSentEvent) -> Sequence[Any]:
@@ -112,8 +122,9 @@ def test_the_middle_alone_is_read() -> None:
 
     alike = Alike(read).read
     for number in range(10):
-        alike(event(chat(f"text {number}")))
-    assert whole == [chat("text 0"), chat(PROBE)]
+        (delta,) = alike(event(chunk(f"text {number}")))
+        assert delta.text == f"text {number}"
+    assert whole == [chunk("text 0"), chunk("text 0").replace("text 0", PROBE_TEXT)]
 
 
 def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
