@@ -227,7 +227,9 @@ class TestResilientChat:
         out, err = succeed(self.EXAMPLE, demo)
         assert len(out.split()) == 64
         about = rf"model=demo url={demo}/v1/chat/completions timeouts={{'connect': 30,.*}}"
-        assert re.search(rf"^fastsse\.llm\._answer: answer began: request .* {about} ", err, re.MULTILINE)
+        assert re.search(
+            rf"^fastsse\.llm\._answer: answer began: request .* {about} ", err, re.MULTILINE
+        )
         assert re.search(rf"^.*: answer ended {about} tokens=64$", err, re.MULTILINE)
 
     def test_waits_as_long_as_the_server_asks(self, faulty: FaultyServer) -> None:
