@@ -272,6 +272,14 @@ class TestErrors:
         assert isinstance(got.error, StreamError)
         assert got.error.message == "the server is busy"
 
+    def test_of_the_events_themselves(self, way: str) -> None:
+        def make(source: Any) -> ValueStream[Any]:
+            return iter_json(iter_events(source, max_event_size=3))
+
+        got = read(way, make, [sse("1", "2", "12345", "3")])
+        assert got.values == [1, 2]
+        assert isinstance(got.error, fastsse.EventTooLarge)
+
     def test_that_are_null_are_none(self, way: str) -> None:
         assert read(way, iter_json, [sse('{"error": null}')]).values == [{"error": None}]
 
@@ -435,6 +443,18 @@ class TestStats:
             came.append(stream.received_at)
         assert came[0] == came[1]
         assert came[2] - came[1] >= 20_000_000
+
+    def test_of_events_know_when_the_first_came(self) -> None:
+        def events() -> Iterator[ServerSentEvent]:
+            yield event("1")
+            time.sleep(0.02)
+            yield event("2")
+
+        stream = iter_json(events())
+        assert list(stream) == [1, 2]
+        stats = stream.stats
+        assert stats.first_event_ns is not None
+        assert stats.elapsed_ns - stats.first_event_ns >= 20_000_000
 
     def test_of_a_source_that_knows_when_its_events_came(self) -> None:
         events = iter_events([STREAM])

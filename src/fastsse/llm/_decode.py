@@ -78,8 +78,6 @@ def decode(
             data.decode()
         return loads(data)
     except _REFUSALS as error:
-        # What is no such value may be an error all the same.
-        _expect_no_error(event)
         raise DecodeError(event, str(error)) from error
 
 
@@ -96,6 +94,7 @@ def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Lit
     except _REFUSALS as error:
         if data == _DONE_DATA:
             return DONE
+        # What is no such value may be an error all the same.
         _expect_no_error(event)
         raise DecodeError(event, str(error)) from error
     if chunk.error is not None:

@@ -34,16 +34,8 @@ def events_of(source: Any) -> Events:
     """
     if isinstance(source, EventStream):
         return source
-    if _has_own_response(source):
-        return iter_events(source)
-    return EventIterable(source)
-
-
-def _has_own_response(source: Any) -> bool:
-    # A source of events may have what a response has; only what gives plain items is looked into.
-    if hasattr(source, "last_event_id"):
-        return False
-    return source_of(source).response is not None
+    is_plain = source_of(source).response is None
+    return EventIterable(source) if is_plain else iter_events(source)
 
 
 class EventIterable:
