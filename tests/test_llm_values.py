@@ -27,7 +27,16 @@ from strategies import chunkings
 import fastsse
 from fastsse import ServerSentEvent, iter_events
 from fastsse.event_source import EventSource
-from fastsse.llm import DecodeError, IncompleteStream, StreamError, ValueStream, iter_json
+from fastsse.llm import (
+    DONE,
+    DecodeError,
+    IncompleteStream,
+    JsonEvent,
+    StreamError,
+    ValueStream,
+    iter_json,
+)
+from fastsse.llm._values import EventReader, JsonReader, json_decoder
 
 VALUES: list[Any] = [1, "zwei ü", None, {"three": [3.5, True]}, []]
 DATA = [json.dumps(value, ensure_ascii=False) for value in VALUES]
@@ -245,6 +254,25 @@ class TestTypes:
     def test_what_is_no_type(self) -> None:
         with pytest.raises(TypeError):
             iter_json([], type=object())  # type: ignore[call-overload]
+
+
+class TestEventReader:
+    """What gives the name of each event too, for a client's `post`."""
+
+    def test_names_each_event(self) -> None:
+        reader = EventReader(json_decoder(Chunk))
+        assert reader.read(event('{"text": "a"}')) == (JsonEvent("message", Chunk("a")),)
+        assert reader.read(event('{"text": "b"}', "delta")) == (JsonEvent("delta", Chunk("b")),)
+        assert reader.read(event("[DONE]", "end")) == (DONE,)
+        assert not reader.is_complete
+
+    def test_counts_what_adds_something(self) -> None:
+        for reader in (EventReader(json_decoder(None)), JsonReader(json_decoder(None))):
+            counts = []
+            for data in ("1", "null", "[DONE]", "2"):
+                reader.read(event(data))
+                counts.append(reader.tokens)
+            assert counts == [1, 2, 2, 3]
 
 
 class TestErrors:

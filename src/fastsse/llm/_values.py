@@ -215,7 +215,7 @@ class JsonReader(Generic[T]):
 
     def read(self, event: ServerSentEvent) -> tuple[T | Done]:
         value = decode(event, self._loads)
-        self.tokens += 1
+        self.tokens += value is not DONE
         return (value,)
 
 
