@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import io
+import itertools
 import json
 import logging
 import time
 import weakref
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import aclosing, closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -780,3 +781,42 @@ def test_gives_what_json_gives_of_each_data(way: str, given: tuple[list[str], li
     else:
         assert isinstance(got.error, StreamError)
         assert repr(got.error.error) == repr(error)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=60, deadline=None)
+@given(
+    said(), st.lists(st.integers(1, 3), max_size=6), st.sampled_from(["chunks", "stream", "events"])
+)
+def test_loses_and_repeats_nothing_however_often_it_is_left(
+    way: str, given: tuple[list[str], list[bytes]], takes: list[int], kind: str
+) -> None:
+    _, chunks = given
+    whole = read(way, iter_json, chunks)
+
+    def over(items: Any) -> ValueStream[Any]:
+        return iter_json(iter_events(items) if kind == "stream" else items)
+
+    def take() -> Got:
+        stream = over(parsed(b"".join(chunks)) if kind == "events" else chunks)
+        taken: list[Any] = []
+        with suppress(fastsse.SSEError):
+            for count in takes:
+                taken += itertools.islice(stream, count)
+        rest = drain(stream)
+        return Got(taken + rest.values, rest.error, stream)
+
+    async def atake() -> Got:
+        stream = over(Arriving(parsed(b"".join(chunks)) if kind == "events" else chunks))
+        taken: list[Any] = []
+        with suppress(fastsse.SSEError, StopAsyncIteration):
+            for count in takes:
+                async with aclosing(aiter(stream)) as values:
+                    for _ in range(count):
+                        taken.append(await anext(values))
+        rest = await adrain(stream)
+        return Got(taken + rest.values, rest.error, stream)
+
+    got = take() if way == "sync" else LOOPS[way](atake)
+    assert repr(got.values) == repr(whole.values)
+    assert repr(got.error) == repr(whole.error)
