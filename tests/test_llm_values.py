@@ -820,3 +820,16 @@ def test_loses_and_repeats_nothing_however_often_it_is_left(
     got = take() if way == "sync" else LOOPS[way](atake)
     assert repr(got.values) == repr(whole.values)
     assert repr(got.error) == repr(whole.error)
+
+
+@pytest.mark.parametrize("rest", [b"data: 2", b"data: 2\n", b"data: [DONE]\n"])
+def test_a_last_event_without_its_blank_line_counts(rest: bytes) -> None:
+    values = list(iter_json([b"data: 1\n\n" + rest], require_end=b"DONE" in rest))
+    assert values == ([1] if b"DONE" in rest else [1, 2])
+
+
+def test_a_last_event_that_was_cut_off_is_seen() -> None:
+    values = iter_json([b'data: 1\n\ndata: {"a": '])
+    assert next(values) == 1
+    with pytest.raises(DecodeError):
+        next(values)

@@ -35,7 +35,12 @@ def events_of(source: Any) -> Events:
     if isinstance(source, EventStream):
         return source
     is_plain = source_of(source).response is None
-    return EventIterable(source) if is_plain else iter_events(source)
+    return EventIterable(source) if is_plain else _read(source)
+
+
+def _read(source: Any) -> EventStream:
+    # What a stream that was cut off left must show: as a value, or as none that can be decoded.
+    return iter_events(source, flush_at_end=True)
 
 
 class EventIterable:
@@ -121,7 +126,7 @@ class EventIterable:
     def _begin(self, first: Any, items: Any) -> None:
         self._items = items
         if not _is_event(first):
-            self._stream = iter_events(items)
+            self._stream = _read(items)
 
     def _came(self, event: Any) -> None:
         if not _is_event(event):

@@ -258,7 +258,8 @@ def iter_json(
 
     Args:
         source: what `iter_events` takes, what it gives, or any iterable or async iterable of
-            events. For deadlines: `iter_json(iter_events(response, idle_timeout=60))`.
+            events. For deadlines: `iter_json(iter_events(response, idle_timeout=60))`. A last
+            event without its blank line counts, unless it is `iter_events` that is given.
         type: what each value has to be, such as a `msgspec.Struct`; None for any JSON.
         on_error: "raise" for a DecodeError at the first event that is no such value, "skip" to
             pass over it: the first is logged as a warning, each later one for debugging.
