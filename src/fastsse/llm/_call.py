@@ -66,8 +66,7 @@ class Call:
         self._timeouts = timeouts
         self._retry = retry
         self._folder = save_failed_requests
-        parts = urlsplit(url)
-        self.shown_url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self.shown_url = without_secrets(url)
         self.about: dict[str, Any] = {
             "model": body.get("model"),
             "url": self.shown_url,
@@ -195,6 +194,12 @@ class Call:
             body["stream"] = False
             body.pop("stream_options", None)
         return msgspec.json.encode(body)
+
+
+def without_secrets(url: str) -> str:
+    """The URL without what may be one: a user, a password, a query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _seconds_since(started_ns: int) -> float:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 from urllib.parse import urljoin, urlsplit
 
 from ._answer import Answer
-from ._call import Call
+from ._call import Call, without_secrets
 from ._delta import Delta, Token
 from ._deltas import DeltaReader, shape_named
 from ._message import Message
@@ -19,6 +19,7 @@ from ._values import EventReader, JsonEvent, OnError, json_decoder, json_value
 
 T = TypeVar("T")
 
+TOKEN = re.compile("[!-~]+")
 VERSION = re.compile(r"v\d+[a-z0-9]*")
 
 
@@ -38,7 +39,8 @@ class Client:
 
     Raises:
         TypeError: http is no such client, or an argument has the wrong type.
-        ValueError: the URL is not absolute, or a timeout makes no sense, in the environment too.
+        ValueError: the URL is not absolute, the key is no token, or a timeout makes no sense, in
+            the environment too.
 
     A call raises, before its first event or between two: `TransportError`, `ResponseError`,
     `StreamTimeout`, `StreamError`, `DecodeError`, and `ProtocolError`, of which
@@ -58,6 +60,9 @@ class Client:
         if not (hasattr(http, "build_request") and hasattr(http, "aclose")):
             kind = type(http).__qualname__
             raise TypeError(f"http: expected an AsyncClient of httpx or httpx2, got {kind}")
+        # What has a line feed at its end, say, the client would show in its own error.
+        if api_key is not None and not TOKEN.fullmatch(api_key):
+            raise ValueError("api_key: expected visible ASCII characters and no others")
         self.base_url = _base_of(str(base_url))
         self.model = model
         self.timeouts = (timeouts or Timeouts()).over(Timeouts.from_environment()).over(DEFAULTS)
@@ -68,7 +73,7 @@ class Client:
         self._folder = None if folder is None else Path(folder)
 
     def __repr__(self) -> str:
-        return f"Client({self.base_url!r}, model={self.model!r})"
+        return f"Client({without_secrets(self.base_url)!r}, model={self.model!r})"
 
     def chat(
         self,
@@ -259,6 +264,8 @@ def _base_of(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"base_url: expected http:// or https:// and a host, got {url!r}")
+    if parts.query or parts.fragment:
+        raise ValueError("base_url: expected no query and no fragment, which no call would have")
     base = url.rstrip("/")
     if not any(VERSION.fullmatch(part) for part in parts.path.split("/")):
         base += "/v1"
