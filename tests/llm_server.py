@@ -73,10 +73,10 @@ def event(data: Any, name: str = "", end: str = "\n") -> bytes:
     return (f"event: {name}{end}" * bool(name) + f"data: {text}{end}{end}").encode()
 
 
-def chat_chunk(text: str | None = None, finish_reason: str | None = None, **more: Any) -> Any:
-    delta = {} if text is None else {"content": text}
+def chat_chunk(text: str | None = None, finish_reason: str | None = None, **said: Any) -> Any:
+    delta = said if text is None else {"content": text, **said}
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-    return {"object": "chat.completion.chunk", "choices": [choice], **more}
+    return {"object": "chat.completion.chunk", "choices": [choice]}
 
 
 def completion_chunk(text: str = "", finish_reason: str | None = None, **more: Any) -> Any:
@@ -126,6 +126,7 @@ class Scripted:
         self._acts = acts
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._stopping = asyncio.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -147,7 +148,6 @@ class Scripted:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        self._stopping = asyncio.Event()
         server = await asyncio.start_server(self._connected, sock=self._listener)
         await self._stopping.wait()
         server.close()
