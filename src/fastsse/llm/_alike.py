@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from string import ascii_letters, digits
 
 import msgspec
 
@@ -19,8 +18,7 @@ LESSONS = 8
 PROBE = "\x00probe"
 
 # OpenAI has letters in each chunk, so that its length does not tell the text.
-PADDED = re.compile(rb'"obfuscation": ?"')
-PADDING = (ascii_letters + digits).encode()
+PADDING = re.compile(rb'"obfuscation": ?"()[0-9A-Za-z]*')
 
 _text = msgspec.json.Decoder(str).decode
 _literal = msgspec.json.encode
@@ -41,25 +39,31 @@ class Alike:
         self._read_any = read
         self._lessons = LESSONS
         self._kind = ""
-        self._head = self._tail = self._end = b""
+        self._head = self._before_padding = self._tail = b""
+        self._end = 0
         self._index = 0
 
     def read(self, event: ServerSentEvent) -> Sequence[Delta | Done]:
         """The deltas of an event."""
         data = event.data_bytes
-        head, tail, end = self._head, self._tail, self._end
-        if head and data.startswith(head) and event.event == self._kind:
-            # A text with a quote in it is read as any.
-            at = data.find(b'"', len(head) + 1) + 1
-            if data.startswith(tail, at):
-                rest = data[at + len(tail) :]
-                if rest == end or (end and rest.lstrip(PADDING) == end):
-                    try:
-                        text = _text(data[len(head) : at])
-                    except ValueError:
-                        text = ""
-                    if text:
-                        return (Delta(text=text, index=self._index),)
+        head = self._head
+        if (
+            head
+            and data.startswith(head)
+            and data.endswith(self._tail)
+            and event.event == self._kind
+        ):
+            middle = data[len(head) : self._end]
+            if self._before_padding:
+                middle, _, padding = middle.rpartition(self._before_padding)
+                if padding and not padding.isalnum():
+                    middle = b""
+            try:
+                text = _text(middle)
+            except ValueError:
+                text = ""
+            if text:
+                return (Delta(text=text, index=self._index),)
         deltas = self._read_any(event)
         if self._lessons and len(deltas) == 1:
             self._learn(event, data, deltas[0])
@@ -78,13 +82,11 @@ class Alike:
         with suppress(SSEError):
             if list(self._read_any(probe)) == [Delta(text=PROBE, index=delta.index)]:
                 self._kind, self._head, self._index = event.event, head, delta.index
-                self._tail, self._end = _around_padding(tail)
+                self._before_padding, self._tail = _around_padding(tail)
+                self._end = -len(self._tail)
 
 
 def _around_padding(tail: bytes) -> tuple[bytes, bytes]:
-    """What is before the padding of a tail, and after it; all and nothing where it has none."""
-    found = PADDED.search(tail)
-    if found is None:
-        return tail, b""
-    at = found.end()
-    return tail[:at], tail[at:].lstrip(PADDING)
+    """What is before the padding of a tail, and after it; nothing and all where it has none."""
+    found = PADDING.search(tail)
+    return (b"", tail) if found is None else (tail[: found.end(1)], tail[found.end() :])
