@@ -611,11 +611,14 @@ class TestResponses:
         assert (got.error.deadline, got.error.buffered) == ("idle", b'{"half')
         assert (closed, connections) == (True, 0)
 
-    def test_that_end_too_soon(self, reader: Reader) -> None:
-        at = given_at(reader.url, STREAM + b'data: {"half')
+    @pytest.mark.parametrize(
+        ("rest", "error"), [(b"", IncompleteStream), (b'data: {"half', DecodeError)]
+    )
+    def test_that_end_too_soon(self, reader: Reader, rest: bytes, error: type[Exception]) -> None:
+        at = given_at(reader.url, STREAM + rest)
         got, closed, connections = fetch(reader, at, require_end=True)
         assert got.values == VALUES
-        assert isinstance(got.error, IncompleteStream)
+        assert isinstance(got.error, error)
         assert (closed, connections) == (True, 0)
 
     @pytest.mark.parametrize("library", CLIENTS)
