@@ -1,11 +1,13 @@
 """A server that is not what is measured: bytes made before, over raw sockets, on its own core.
 
 `GET /<chunking>/<events>/<crowd>` answers with that many events of an OpenAI chat. The head comes
-at once, and the body when as many requests as the crowd has are here.
+at once, and the body when as many requests as the crowd has are here. `POST /<chunking>/<events>/
+<crowd>/<answer>/...` answers with one of the `ANSWERS`, of as many tokens.
 """
 
 import asyncio
 import os
+import re
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -14,43 +16,62 @@ from functools import cache
 from pathlib import Path
 from subprocess import PIPE, Popen
 
-from workloads import OPENAI, repeated
+from workloads import OPENAI, chat, repeated
 
 # Several chunks come in one read, so that no system call for each of them hides their cost.
 CHUNKINGS = {"event": None, "32k": 32 * 1024}
+# Whether the chunks of a chat are padded.
+ANSWERS = {"alike": False, "padded": True}
 PACED = "paced"
 PACE = 0.001
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 END = b"0\r\n\r\n"
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 @cache
-def body(chunking: str, events: int) -> list[bytes]:
+def body(chunking: str, events: int, kind: str) -> list[bytes]:
     """The chunks of a body, as HTTP/1.1 has them."""
-    workload = repeated("chat", f"data: {OPENAI}\n\n", OPENAI, count=events)
+    if kind:
+        workload = chat(events, padded=ANSWERS[kind])
+    else:
+        workload = repeated("chat", f"data: {OPENAI}\n\n", OPENAI, count=events)
     (chunks,) = workload.chunks(CHUNKINGS.get(chunking))
     return [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
 
 
 @cache
-def whole(chunking: str, events: int) -> bytes:
-    return b"".join(body(chunking, events)) + END
+def whole(chunking: str, events: int, kind: str) -> bytes:
+    return b"".join(body(chunking, events, kind)) + END
+
+
+async def path_asked_on(connection: socket.socket) -> str:
+    """The path of a request, whose body is read and dropped; empty after the last."""
+    loop, came = asyncio.get_running_loop(), b""
+    while part := await loop.sock_recv(connection, 64 * 1024):
+        came += part
+        head, ended, content = came.partition(b"\r\n\r\n")
+        length = LENGTH.search(head)
+        if ended and len(content) >= int(length[1] if length else 0):
+            return head.split(b" ", 2)[1].decode()
+    return ""
 
 
 async def answer(connection: socket.socket, crowd_of: Callable[[int], asyncio.Barrier]) -> None:
     loop = asyncio.get_running_loop()
     with connection, suppress(ConnectionError):
-        while request := await loop.sock_recv(connection, 64 * 1024):
-            _, chunking, events, crowd = request.split(b" ", 2)[1].decode().split("/")
+        while path := await path_asked_on(connection):
+            _, chunking, events, crowd, *rest = path.split("/")
+            asked = chunking, int(events), rest[0] if rest else ""
             await loop.sock_sendall(connection, HEAD)
             await crowd_of(int(crowd)).wait()
             if chunking == PACED:
-                for chunk in body(chunking, int(events)):
+                for chunk in body(*asked):
                     await asyncio.sleep(PACE)
                     await loop.sock_sendall(connection, chunk)
                 await loop.sock_sendall(connection, END)
             else:
-                await loop.sock_sendall(connection, whole(chunking, int(events)))
+                await loop.sock_sendall(connection, whole(*asked))
 
 
 async def main(listener: socket.socket) -> None:

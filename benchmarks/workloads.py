@@ -1,8 +1,12 @@
 """What is measured: streams named by the branch of the parser that they exercise."""
 
+import json
 import os
+import random
+from itertools import cycle, islice
 from pathlib import Path
-from typing import NamedTuple
+from string import ascii_letters, digits
+from typing import Any, NamedTuple
 
 from fastsse import _parser_py
 
@@ -18,6 +22,8 @@ ANTHROPIC = (
     '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" another"}}'
 )
 CHINESE = '{"choices":[{"index":0,"delta":{"content":"你好，世界。今天天气怎么样？🌤️"}}]}'
+
+WORDS = "The quick brown fox jumps over the lazy dog , which sleeps , and is gone by mid night ."
 
 CHUNK_SIZES = {"1 event": None, "64 KiB": 64 * 1024}
 SMALL_CHUNK_SIZES = {"16 bytes": 16, "1 byte": 1}
@@ -59,6 +65,41 @@ def repeated(
 ) -> Workload:
     fields = Fields(event, data, **more)  # type: ignore[arg-type]
     return Workload(name, [[block.encode()] * count], [fields] * count)
+
+
+def chat(tokens: int, *, padded: bool) -> Workload:
+    """The answer of a chat in that many words: a chunk for each, between a head and an end.
+
+    Chunks of one answer are alike but for their text. Those of OpenAI are padded besides, each by
+    letters of its own, so that its length does not tell the text.
+    """
+    chunks = [
+        _chat_chunk([_choice({"role": "assistant", "content": ""})]),
+        *(_chat_chunk([_choice({"content": word})]) for word in chat_words(tokens)),
+        _chat_chunk([_choice({}, "stop")]),
+        _chat_chunk([], {"prompt_tokens": 12, "completion_tokens": tokens}),
+    ]
+    if padded:
+        letters = random.Random(tokens)
+        for chunk in chunks:
+            size = letters.randrange(16)
+            chunk["obfuscation"] = "".join(letters.choices(ascii_letters + digits, k=size))
+    texts = [*(json.dumps(chunk, separators=(",", ":")) for chunk in chunks), "[DONE]"]
+    blocks = [f"data: {text}\n\n".encode() for text in texts]
+    return Workload("chat", [blocks], [Fields("message", text) for text in texts])
+
+
+def chat_words(tokens: int) -> list[str]:
+    """What such an answer says."""
+    return list(islice(cycle(f" {word}" for word in WORDS.split()), tokens))
+
+
+def _chat_chunk(choices: list[Any], usage: dict[str, int] | None = None) -> dict[str, Any]:
+    return json.loads(OPENAI) | {"choices": choices, "usage": usage}
+
+
+def _choice(delta: dict[str, str], reason: str | None = None) -> dict[str, Any]:
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
 
 
 WORKLOADS = (
