@@ -29,7 +29,7 @@ class Way:
     http = "httpx:AsyncClient"
     parts: tuple[str, ...] = ()
     # One loop for all, as an application has: connections are kept from answer to answer.
-    _runner = asyncio.Runner()
+    runner = asyncio.Runner()
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -40,10 +40,10 @@ class Way:
 
     def read(self, path: str) -> list[str]:
         """The texts of the answer of the server whose base URL has that path."""
-        return self._runner.run(self._read(self.url + path))
+        return self.runner.run(self._read(self.url + path))
 
     def close(self) -> None:
-        self._runner.run(self._http.aclose())
+        self.runner.run(self._http.aclose())
 
     async def _read(self, base_url: str) -> list[str]:
         raise NotImplementedError

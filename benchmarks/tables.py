@@ -12,7 +12,7 @@ from typing import Any
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 BEGIN, END = "<!-- tables.py writes from here -->\n", "<!-- to here -->\n"
-ALIGNED = {"workload", "client", "chunks", "SDK"}
+ALIGNED = {"workload", "client", "chunks", "SDK", "way", "over", "answer"}
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -59,6 +59,21 @@ def sdks(found: Any) -> str:
     return markdown(["SDK", "workload", "chunks", "theirs", "fastsse", "times faster"], rows)
 
 
+def tokens(found: Any) -> str:
+    """Each way to read a chat: microseconds per token, and how many times ours that is."""
+    rows = []
+    for row in found["rows"]:
+        times = [f"{times:.2f}x" for times in row["times_ours"].values()]
+        percent = row.get("deadlines_percent")
+        deadlines = "" if percent is None else f"{percent:+.1f} %"
+        named = [row[name] for name in ("way", "over", "chunks", "answer")]
+        us = [f"{row['ns_per_token'] / 1000:,.2f}", f"{row['us_per_request']:,}"]
+        rows.append([*named, *us, *times, deadlines])
+    times = [f"times ours, {over}" for over in found["rows"][0]["times_ours"]]
+    columns = ["a token", "a request", *times, "deadlines add"]
+    return markdown(["way", "over", "chunks", "answer", *columns], rows)
+
+
 def where(found: Any) -> str:
     """The machine, the date and the versions."""
     versions = (f"{name} {version}" for name, version in found["versions"].items())
@@ -74,6 +89,8 @@ def sections() -> str:
     text += ["### Clients, µs of CPU per event, CPython 3.11\n", where(found), clients(found)]
     found = json.loads((HERE / "figures/sdk-3.11.json").read_text())
     text += ["### Decoders of SDKs, µs of CPU per event, CPython 3.11\n", where(found), sdks(found)]
+    found = json.loads((HERE / "figures/llm-3.11.json").read_text())
+    text += ["### Chats, µs of CPU per token, CPython 3.11\n", where(found), tokens(found)]
     return "\n".join(text)
 
 
