@@ -27,8 +27,8 @@ SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
 INFERENCE_SERVER = (
     "heavy: run `python -m pip install -e '.[inference-server]' && pytest -m inference_server`"
 )
-# No more, though most tests wait: some of them look at the clock.
-WORKERS = os.cpu_count() or 1
+# Most of the tests wait for a socket, or for a deadline to pass.
+WORKERS = 2 * (os.cpu_count() or 1)
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 
