@@ -138,7 +138,10 @@ class _Alarm:
         import asyncio
 
         self._current_task = asyncio.current_task
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        # That of asyncio's own loops only calls this.
+        own = type(loop).time is asyncio.BaseEventLoop.time
+        self._clock = time.monotonic if own else loop.time
         self._deadlines = deadlines
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -152,30 +155,38 @@ class _Alarm:
             self._timer.cancel()
 
     async def guard(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        # A wait begins and ends in this very loop: calls for that would double its cost.
-        loop, clock, current_task = self._loop, self._loop.time, self._current_task
-        deadlines = self._deadlines
         try:
-            while True:
-                self._since = now = clock()
-                if now >= deadlines.ends:
-                    raise deadlines.passed(now)
-                # Without the loop it is looked for first, which costs more than all the rest.
-                self._task = task = current_task(loop)
-                # Before the wait, so that a cancellation by somebody else in it is told apart.
-                self._cancellations = task.cancelling() if task is not None else 0
-                if self._timer is None:
-                    self._arm(deadlines.next(now)[0])
-                chunk = await anext(chunks)
+            self._wait_begins()
+            # What follows a chunk is what comes before a wait, in this very loop: calls for that,
+            # and for the next chunk, would double its cost.
+            loop, clock, current_task = self._loop, self._clock, self._current_task
+            deadlines = self._deadlines
+            async for chunk in chunks:
                 if self._rung:
                     self._wait_ended()
                 self._task = None
                 yield chunk
-        except StopAsyncIteration:
+                self._since = now = clock()
+                if now >= deadlines.ends or self._timer is None:
+                    self._wait_begins()
+                else:
+                    # Without the loop it is looked for first, which costs more than all the rest.
+                    self._task = task = current_task(loop)
+                    # So that a cancellation by somebody else in the wait is told apart.
+                    self._cancellations = task.cancelling() if task is not None else 0
             self._wait_ended()
         except BaseException as error:
             self._wait_ended(error)
             raise
+
+    def _wait_begins(self) -> None:
+        self._since = now = self._clock()
+        if now >= self._deadlines.ends:
+            raise self._deadlines.passed(now)
+        self._task = task = self._current_task(self._loop)
+        self._cancellations = task.cancelling() if task is not None else 0
+        if self._timer is None:
+            self._arm(self._deadlines.next(now)[0])
 
     def _wait_ended(self, error: BaseException | None = None) -> None:
         task, self._task = self._task, None

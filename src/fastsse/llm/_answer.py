@@ -57,7 +57,6 @@ class Answer(ValueStream[T], Generic[T, W]):
         self._call = call
         self._whole = whole
         self._opened: Opened | None = None
-        self._stamps = Stamps()
 
     @property
     def usage(self) -> Usage | None:
@@ -89,9 +88,10 @@ class Answer(ValueStream[T], Generic[T, W]):
     @property
     def stats(self) -> AnswerStats:  # type: ignore[override]
         """How far it has come, and how fast."""
-        self._stamp()
-        events, opened, stamps = self._events.stats, self._opened, self._stamps
-        usage = self.usage
+        events, opened, usage = self._events.stats, self._opened, self.usage
+        stamps = opened.events.stamps if opened else Stamps()
+        # Those of the last chunk, of which more may be to come.
+        stamps.add(self._events.received_at, self._reader.tokens)
         return AnswerStats(
             attempts=self._call.attempts,
             chunks=events.chunks,
@@ -109,9 +109,8 @@ class Answer(ValueStream[T], Generic[T, W]):
     async def __aenter__(self) -> Self:
         self._expect_new()
         try:
-            self._opened = opened = await self._call.open()
+            self._opened = opened = await self._call.open(self._reader)
             self._events, self.response = opened.events, opened.response
-            opened.events.before_chunk = self._stamp
             logger.info(
                 "answer began: request %s, limits %s",
                 self.request_id,
@@ -174,9 +173,6 @@ class Answer(ValueStream[T], Generic[T, W]):
     def _expect_new(self) -> None:
         if self._call.attempts:
             raise RuntimeError("an answer is asked for once: make another call")
-
-    def _stamp(self) -> None:
-        self._stamps.add(self._events.received_at, self._reader.tokens)
 
     def _about(self) -> dict[str, Any]:
         events = self._events.stats

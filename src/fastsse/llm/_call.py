@@ -21,6 +21,7 @@ from .._request import headers_for_events
 from ._closing import close
 from ._retry import Retry
 from ._timeouts import WHOLE_ANSWER, Timeouts
+from ._values import Reader
 from ._wire import AnswerEvents, our_errors
 
 R = TypeVar("R")
@@ -73,12 +74,12 @@ class Call:
             "timeouts": msgspec.structs.asdict(timeouts),
         }
 
-    async def open(self) -> Opened:
-        """The answer as a stream, with its first event."""
+    async def open(self, reader: Reader[Any]) -> Opened:
+        """The answer as a stream for that reader, with its first event."""
         started_ns = perf_counter_ns()
 
         async def attempt() -> Opened:
-            return await self._open(started_ns)
+            return await self._open(reader, started_ns)
 
         return await self._until_it_works(attempt, self._timeouts.total)
 
@@ -127,7 +128,7 @@ class Call:
             logger.info("asks again: %s", error, extra=self.about)
         return wait
 
-    async def _open(self, started_ns: int) -> Opened:
+    async def _open(self, reader: Reader[Any], started_ns: int) -> Opened:
         sent_ns = perf_counter_ns()
         timeouts = self._timeouts
         waits = [("headers", timeouts.headers), ("first_event", timeouts.first_event)]
@@ -136,7 +137,13 @@ class Call:
         try:
             spent = (sent_ns - started_ns) / 1e9
             events = AnswerEvents(
-                self._http, response, self.shown_url, timeouts, sent_ns=sent_ns, spent=spent
+                self._http,
+                response,
+                reader,
+                self.shown_url,
+                timeouts,
+                sent_ns=sent_ns,
+                spent=spent,
             )
             return Opened(response, events, await anext(events, None), sent_ns)
         except BaseException:

@@ -1,6 +1,6 @@
 """What comes over the wire: the events of one answer, and how a connection fails."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -12,7 +12,9 @@ from .._parser import Parser, ServerSentEvent
 from .._stream import EventStream
 from ._closing import close
 from ._errors import TransportError
+from ._stats import Stamps
 from ._timeouts import Timeouts
+from ._values import Reader
 
 # Of what is left of a deadline: none at all would mean that there is none.
 SHORTEST = 0.001
@@ -26,17 +28,17 @@ class AnswerEvents(EventStream):
 
     Attributes:
         lines: line feeds that have come.
-        before_chunk: called for each chunk, when all of the one before was read.
+        stamps: when the tokens came that `reader` counted.
+        reader: reads the events.
     """
 
-    __slots__ = ("_spent", "_timeouts", "_url", "before_chunk", "lines")
-
-    before_chunk: Callable[[], None]
+    __slots__ = ("_spent", "_timeouts", "_url", "lines", "reader", "stamps")
 
     def __init__(
         self,
         http: Any,
         response: Any,
+        reader: Reader[Any],
         url: str,
         timeouts: Timeouts,
         *,
@@ -45,7 +47,8 @@ class AnswerEvents(EventStream):
     ) -> None:
         """`spent` are the seconds that earlier attempts took of the total."""
         self.lines = 0
-        self.before_chunk = _nothing
+        self.reader = reader
+        self.stamps = Stamps()
         self._url = url
         self._timeouts = timeouts
         self._spent = spent
@@ -68,7 +71,8 @@ class AnswerEvents(EventStream):
                     break
 
     def _land(self, chunk: bytes) -> Iterator[ServerSentEvent]:
-        self.before_chunk()
+        # All of the chunk before was read.
+        self.stamps.add(self.received_at, self.reader.tokens)
         self.lines += chunk.count(b"\n")
         return super()._land(chunk)
 
@@ -83,10 +87,6 @@ class AnswerEvents(EventStream):
         if deadline == "total":
             error.elapsed += self._spent
         return error.with_lines(self.lines)
-
-
-def _nothing() -> None:
-    pass
 
 
 @contextmanager
