@@ -842,9 +842,11 @@ class TestKey:
 
 
 class TestDrain:
-    def test_has_the_connection_used_again(self, way: Way) -> None:
+    @pytest.mark.parametrize("at_once", [False, True])
+    def test_has_the_connection_used_again(self, way: Way, at_once: bool) -> None:
         rest = [http_chunk(b": bye\n\n"), 0.05, http_chunk(event("more")), 0.05, END]
-        with scripted([*CHAT[:-1], *rest]) as server:
+        act = [b"".join(CHAT)] if at_once else [*CHAT[:-1], *rest]
+        with scripted(act) as server:
 
             async def main() -> None:
                 async with way.client(server.url) as client:

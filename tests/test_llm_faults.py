@@ -282,6 +282,15 @@ class TestStall:
         assert (error.deadline, error.seconds) == ("total", 1)
         assert called.text == "".join(WORDS[:3])
 
+    def test_the_total_has_what_earlier_attempts_took(self) -> None:
+        late = [1.5, *whole(503, OVERLOADED)]
+        with scripted(late, [head(), *words(3), Step.STALL]) as server:
+            called = call(WAYS["httpx"], server, timeouts=Timeouts(total=2))
+        error = called.error
+        assert isinstance(error, StreamTimeout)
+        # Counted from the second request, which had half a second left.
+        assert error.elapsed < 1.9
+
 
 def expect_timeout(error: Exception | None, deadline: str, seconds: float) -> StreamTimeout:
     assert isinstance(error, StreamTimeout)
@@ -334,7 +343,7 @@ class TestStatus:
 
     def test_that_says_to_come_back_much_later(self, way: Way) -> None:
         with scripted(whole(429, OVERLOADED, retry_after="3600"), CHAT) as server:
-            called = call(way, server)
+            called = call(way, server, timeouts=Timeouts(total=5))
         assert isinstance(called.error, ResponseError)
         assert called.error.headers["retry-after"] == "3600"
         assert called.answer.rate_limits == {"retry-after": "3600"}
