@@ -16,7 +16,7 @@ LAYERS = [
     {"_errors", "_twins"},
     {"_parser_py", "_parser_c"},
     {"_parser"},
-    {"_source", "_deadlines", "_check", "_request", "_reconnection"},
+    {"_both_ways", "_source", "_deadlines", "_check", "_request", "_reconnection"},
     {"_clients"},
     {"_stream"},
     {"__init__"},

@@ -15,8 +15,9 @@ from collections.abc import (
 from contextlib import suppress
 from operator import length_hint
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._both_ways import BothWays
 from ._check import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
 from ._clients import source_of
 from ._deadlines import Deadlines, Expired, on_event_loop, on_socket
@@ -113,7 +114,7 @@ def iter_events(
     )
 
 
-class EventStream:
+class EventStream(BothWays[ServerSentEvent]):
     """The events of one response, for `for` or `async for`; made by `iter_events`.
 
     Iterating again goes on where it stopped; after an error it raises the error again. `with`
@@ -264,30 +265,6 @@ class EventStream:
             if fault is not error:
                 raise fault from fault.__cause__
             raise
-
-    def __next__(self) -> ServerSentEvent:
-        for event in self:
-            return event
-        raise StopIteration
-
-    async def __anext__(self) -> ServerSentEvent:
-        events = aiter(self)
-        try:
-            return await anext(events)
-        finally:
-            await events.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     def close(self) -> None:
         """Close the response of a stream read with `for`; closing again does nothing.

@@ -4,10 +4,11 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from itertools import chain
-from typing import Any, Generic, Literal, NamedTuple, Protocol, Self, TypeVar, overload
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, overload
 
 import msgspec
 
+from .._both_ways import BothWays
 from .._errors import SSEError, preview
 from .._parser import ServerSentEvent
 from .._stream import StreamStats
@@ -42,7 +43,7 @@ class Reader(Protocol[T_co]):
         """
 
 
-class ValueStream(Generic[T]):
+class ValueStream(BothWays[T]):
     """The values of a stream of events, for `for` or `async for`.
 
     It ends with the end that the stream says itself. Iterating again goes on where it stopped;
@@ -133,30 +134,6 @@ class ValueStream(Generic[T]):
                 with suppress(Exception):
                     await self.aclose()
             raise
-
-    def __next__(self) -> T:
-        for value in self:
-            return value
-        raise StopIteration
-
-    async def __anext__(self) -> T:
-        values = aiter(self)
-        try:
-            return await anext(values)
-        finally:
-            await values.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
 
     def close(self) -> None:
         """Close the source of a stream read with `for`; closing again does nothing."""
