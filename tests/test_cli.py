@@ -237,7 +237,7 @@ class TestChat:
             ("bad-json", [], Exit.BAD_ANSWER, "Hello \n", '{"cut'),
             ("no-end", [], Exit.BAD_ANSWER, "Hello \n", "without its end"),
             ("hello", ["--idle-timeout", "-1"], Exit.USAGE, "", "--idle-timeout"),
-            ("hello", ["--api-key", "☃"], Exit.USAGE, "", "can't encode"),
+            ("hello", ["--api-key", "☃"], Exit.USAGE, "", "visible ASCII"),
         ],
     )  # fmt: skip
     def test_exit_codes(
