@@ -316,6 +316,16 @@ class TestOpenAIResponses:
         assert read("openai-responses", event) == []
 
     @pytest.mark.parametrize(
+        "kind", ["output_text", "reasoning_summary_text", "function_call_arguments"]
+    )
+    def test_what_adds_no_text(self, kind: str) -> None:
+        event = {"type": f"response.{kind}.delta"}
+        assert accumulate(read("openai-responses", event | {"delta": None})).text == ""
+        for delta in (1, [], {"text": "a"}):
+            with pytest.raises(DecodeError, match=f"`delta`, got {type(delta).__name__}"):
+                read("openai-responses", event | {"delta": delta})
+
+    @pytest.mark.parametrize(
         ("kind", "response", "reason"),
         [
             ("completed", {"output": [{"type": "reasoning"}, {"type": "message"}]}, "stop"),
@@ -642,6 +652,7 @@ class TestRecognise:
         "data",
         [
             "[DONE]", {}, [], [{"choices": []}], 1, None, {"type": "ping"}, {"type": None},
+            {"type": []}, {"type": {}},
             # The first of Azure's, of chats and completions alike.
             {"choices": [], "id": "", "object": "", "prompt_filter_results": [{}]},
             {"choices": None}, {"choices": [1]}, {"choices": {"delta": 1}},

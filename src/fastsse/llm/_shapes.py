@@ -388,11 +388,11 @@ def _read_openai_responses(event: ServerSentEvent) -> Deltas:
         return _END
     match chunk.type:
         case "response.output_text.delta" | "response.refusal.delta":
-            return (Delta(text=chunk.delta, logprobs=chunk.logprobs or None),)
+            return (Delta(text=_added(chunk, event), logprobs=chunk.logprobs or None),)
         case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
-            return (Delta(reasoning=chunk.delta),)
+            return (Delta(reasoning=_added(chunk, event)),)
         case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
-            return (_call(index=chunk.output_index, arguments=chunk.delta),)
+            return (_call(index=chunk.output_index, arguments=_added(chunk, event)),)
         case "response.output_item.added":
             item = chunk.item or _Item()
             if item.type in _CALLS:
@@ -405,6 +405,13 @@ def _read_openai_responses(event: ServerSentEvent) -> Deltas:
             # Where the event's type was lost on the way.
             raise stream_error(event.json(msgspec.json.decode), event)
     return ()
+
+
+def _added(chunk: _ResponseChunk, event: ServerSentEvent) -> str:
+    """The delta of an event that adds to a text; that of another may be anything."""
+    if not isinstance(chunk.delta, str | None):
+        raise DecodeError(event, f"expected a text in `delta`, got {type(chunk.delta).__name__}")
+    return chunk.delta or ""
 
 
 def _end_of_response(response: _Response) -> Deltas:
@@ -609,7 +616,7 @@ _ANTHROPIC_TYPES = {
 
 
 def _knows_anthropic(kind: str, value: dict[str, Any]) -> bool:
-    return value.get("type") in _ANTHROPIC_TYPES
+    return str(value.get("type")) in _ANTHROPIC_TYPES
 
 
 # ------------------------------------------------------------------ Gemini
@@ -803,7 +810,7 @@ _COHERE_TYPES = {
 
 
 def _knows_cohere(kind: str, value: dict[str, Any]) -> bool:
-    return value.get("type") in _COHERE_TYPES
+    return str(value.get("type")) in _COHERE_TYPES
 
 
 # ------------------------------------------------------------------ watsonx, and Writer
