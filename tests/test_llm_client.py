@@ -487,6 +487,16 @@ class TestSaved:
         assert isinstance(called.error, ResponseError)
         assert "could not save" in caplog.text
 
+    def test_a_request_that_is_no_json_hides_no_error(self, way: Way, tmp_path: Path) -> None:
+        with scripted(CHAT) as server:
+            ask = [{"role": "user", "content": object()}]
+            settings = {"save_failed_requests": tmp_path}
+            called = answer_of(way, server, lambda client: client.chat(ask), **settings)
+        assert isinstance(called.error, TypeError)
+        assert called.error.__context__ is None
+        assert server.requests == []
+        assert list(tmp_path.iterdir()) == []
+
 
 # ----------------------------------------------------------------------------------- plain chats
 

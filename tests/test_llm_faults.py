@@ -182,9 +182,12 @@ def expect_broken(way: Way, error: Exception | None) -> None:
 
 
 class TestStall:
-    def test_before_there_is_a_connection(self, way: Way) -> None:
+    # By default the first event has as long as the connection; it is the connection that tells.
+    @pytest.mark.parametrize("as_long", [[], ["first_event"], ["headers"]])
+    def test_before_there_is_a_connection(self, way: Way, as_long: list[str]) -> None:
         with deaf() as url:
-            called = call(way, url, timeouts=Timeouts(connect=0.1))
+            timeouts = Timeouts(**dict.fromkeys(["connect", *as_long], 0.1))
+            called = call(way, url, timeouts=timeouts)
         assert isinstance(called.error, TransportError)
         assert called.error.kind == "timeout"
         assert isinstance(called.error.__cause__, way.library.TimeoutException)

@@ -26,6 +26,9 @@ from ._wire import AnswerEvents, our_errors
 
 R = TypeVar("R")
 
+# How much later than a deadline for connecting one that is as long may be told, as by default.
+CONNECTING_FIRST = 0.5
+
 logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
 
@@ -97,8 +100,8 @@ class Call:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self._content(stream=True))
-        except OSError:
-            # What went wrong first is what the caller has to know.
+        except Exception:
+            # What went wrong first is what the caller has to know; it may be the body itself.
             logger.exception("could not save the request that failed", extra=self.about)
             return
         error.add_note(f"the request was saved to {path}")
@@ -173,8 +176,10 @@ class Call:
         sent_ns = perf_counter_ns()
         limits = [(seconds, deadline) for deadline, seconds in waits if seconds]
         seconds, deadline = min(limits, default=(None, ""))
+        # That there is no connection tells more than that there is no answer.
+        more = CONNECTING_FIRST if seconds == self._timeouts.connect else 0
         try:
-            with anyio.move_on_after(seconds), our_errors(self.shown_url):
+            with anyio.move_on_after(seconds and seconds + more), our_errors(self.shown_url):
                 return await self._http.send(request, stream=True)
             raise StreamTimeout(deadline, seconds or 0.0, elapsed=_seconds_since(sent_ns))
         except BaseException:
