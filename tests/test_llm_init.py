@@ -40,7 +40,7 @@ except ImportError as error:
 """
 
 
-@pytest.mark.parametrize("absent", [["msgspec"], ["stamina"], ["msgspec", "stamina"]])
+@pytest.mark.parametrize("absent", [["anyio"], ["msgspec"], ["stamina"], ["msgspec", "stamina"]])
 def test_a_missing_package_is_named_with_the_extra_that_has_it(absent: list[str]) -> None:
     told = run(NAMES_WHAT_IS_MISSING.format(absent=absent))
     names = ", ".join(absent)

@@ -11,7 +11,7 @@ print(answer.usage, answer.stats.ttft)
 
 from importlib.util import find_spec
 
-_missing = [name for name in ("msgspec", "stamina") if find_spec(name) is None]
+_missing = [name for name in ("anyio", "msgspec", "stamina") if find_spec(name) is None]
 if _missing:
     raise ImportError(
         f"fastsse.llm needs {', '.join(_missing)}: python -m pip install 'fastsse-client[llm]'"
