@@ -1,4 +1,7 @@
-"""The name and the JSON value of each event of any stream, over HTTP/2 where the server has it."""
+"""The name and the JSON value of each event of any stream, over HTTP/2 where the server has it.
+
+HTTP/2 needs `pip install "httpx[http2]"`, and a server with TLS.
+"""
 
 import argparse
 import asyncio

@@ -20,7 +20,7 @@ async def main(
         client = Client(http, base_url, api_key=api_key, model=model)
         try:
             # What is None is not sent: usage is not asked for, since not all servers know of it.
-            async with client.chat(messages, stream_options=None, **knobs, **extra) as answer:
+            async with client.chat(messages, stream_options=None, **{**knobs, **extra}) as answer:
                 async for delta in answer:
                     print(delta.text, end="", flush=True)
                     if delta.finished:

@@ -447,11 +447,8 @@ class TestSaved:
             called = answer_of(way, server, chat, how, api_key=KEY, save_failed_requests=folder)
         (saved,) = folder.iterdir()
         sent = server.requests[0].json
-        assert json.loads(saved.read_bytes()) == {
-            **sent,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-        }
+        assert json.loads(saved.read_bytes()) == sent
+        assert sent["stream"] == (how is read)
         assert KEY not in saved.read_text()
         assert called.error.__notes__ == [f"the request was saved to {saved}"]
 
@@ -1056,3 +1053,41 @@ def test_deadlines_of_asyncio_are_kept_apart_from_ours() -> None:
                 expect_nothing_open(client, server)
 
         asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("url", "has_key"),
+    [("x", True), ("/x", True), ("{base}/x", True), ("{other}/x", False), ("//{there}/x", False)],
+)
+def test_the_key_goes_to_its_own_server_alone(way: Way, url: str, has_key: bool) -> None:
+    with scripted(CHAT) as server, scripted(CHAT) as other:
+        there = other.url.removeprefix("http://")
+        to = url.format(base=server.url, other=other.url, there=there)
+        answer_of(way, server, lambda client: client.post(to, {}), api_key=KEY)
+        (asked,) = server.requests if has_key else other.requests
+        assert ("authorization" in asked.headers) == has_key
+
+
+async def expect_refused(way: Way, name: str) -> None:
+    async with way.make() as http:
+        with pytest.raises(TypeError, match=f"{name}: expected .* or None, got int"):
+            Client(http, "http://localhost", **{name: 3})
+        client = Client(http, "http://localhost")
+        with pytest.raises(TypeError, match="timeouts: expected Timeouts or None, got float"):
+            client.chat(MESSAGES, timeouts=0.5)
+        with pytest.raises(ValueError, match=r"timeout: expected timeouts=Timeouts"):
+            client.chat(MESSAGES, timeout=3)
+
+
+@pytest.mark.parametrize("name", ["timeouts", "retry"])
+def test_settings_of_another_type_are_refused(way: Way, name: str) -> None:
+    way.run(lambda: expect_refused(way, name))
+
+
+def test_a_whole_answer_tells_what_it_took(way: Way) -> None:
+    with scripted(whole(200, CHAT_WHOLE)) as server:
+        called = answer_of(way, server, chat, fetch)
+    assert called.error is None
+    assert called.answer.stats.elapsed > 0
+    assert called.answer.usage is not None
+    assert called.answer.finish_reason == "stop"

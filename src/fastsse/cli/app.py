@@ -47,7 +47,7 @@ def tail(
     url: Annotated[str, typer.Argument(metavar="URL | FILE | -")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
     method: Annotated[
-        str | None, typer.Option("-X", "--request", help="The method; POST where -d is given.")
+        str | None, typer.Option("-X", "--request", help="The method; GET, or POST with -d.")
     ] = None,
     header: Annotated[
         list[str] | None, typer.Option("-H", "--header", help="A header: 'Name: value'.")
@@ -68,9 +68,9 @@ def tail(
     total_timeout: Annotated[
         float, typer.Option(min=0, help="Seconds in all; 0 for no limit.")
     ] = 0,
-    max_event_size: Annotated[int, typer.Option(min=0, help="Bytes that one event may have.")] = 64
-    * 1024
-    * 1024,
+    max_event_size: Annotated[
+        int, typer.Option(min=0, help="Bytes that one event may have; 0 for any.")
+    ] = 64 * 1024 * 1024,
 ) -> None:
     """Show events as they arrive, and a summary on standard error.
 
@@ -97,15 +97,15 @@ def tail(
 @app.command()
 def chat(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT | -")],
-    base_url: Annotated[str, typer.Option(help="Of the server, with or without /v1.")],
-    model: Annotated[str, typer.Option(help="As the server calls it.")],
+    base_url: Annotated[str, typer.Option(help="The server's, with or without /v1.")],
+    model: Annotated[str, typer.Option(help="Its name on that server.")],
     api_key: Annotated[
         str | None,
         typer.Option(envvar="FASTSSE_API_KEY", help="Sent as a bearer token.", show_default=False),
     ] = None,
-    system: Annotated[str | None, typer.Option(help="What to say before the prompt.")] = None,
+    system: Annotated[str | None, typer.Option(help="The system message.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in the answer.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, help="0 for no chance.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="0 for the likeliest.")] = None,
     connect_timeout: Annotated[
         float | None,
         typer.Option(min=0, help="Seconds until connected; 30 by default."),

@@ -100,7 +100,7 @@ class Answer(ValueStream[T], Generic[T, W]):
             events=events.events,
             parse_failures=self.parse_failures,
             tokens=stamps.tokens,
-            elapsed=events.elapsed_ns / 1e9,
+            elapsed=events.elapsed_ns / 1e9 if opened else self._call.elapsed,
             ttft=stamps.ttft(opened.sent_ns) if opened else None,
             itl=stamps.itl(),
             tpot=stamps.tpot(usage.completion_tokens if usage else None),

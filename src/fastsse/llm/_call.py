@@ -47,6 +47,7 @@ class Call:
 
     Attributes:
         attempts: how often it was sent.
+        elapsed: seconds from the last time until there was an answer, or none; 0 before.
         shown_url: where to, without what may be a secret.
         about: what logs tell of it.
     """
@@ -63,6 +64,8 @@ class Call:
         save_failed_requests: Path | None,
     ) -> None:
         self.attempts = 0
+        self.elapsed = 0.0
+        self._streams = True
         self._http = http
         self._url = url
         self._body = body
@@ -88,6 +91,7 @@ class Call:
 
     async def fetch(self) -> tuple[Any, bytes]:
         """The answer and its body, whole."""
+        self._streams = False
         total = self._timeouts.total
         return await self._until_it_works(self._fetch, WHOLE_ANSWER if total is None else total)
 
@@ -99,7 +103,7 @@ class Call:
         path = self._folder / name
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self._content(stream=True))
+            path.write_bytes(self._content(stream=self._streams))
         except Exception:
             # What went wrong first is what the caller has to know; it may be the body itself.
             logger.exception("could not save the request that failed", extra=self.about)
@@ -122,7 +126,11 @@ class Call:
                 with tried:
                     self.attempts += 1
                     logger.debug("attempt %d", self.attempts, extra=self.about)
-                    return await attempt()
+                    sent_ns = perf_counter_ns()
+                    try:
+                        return await attempt()
+                    finally:
+                        self.elapsed = _seconds_since(sent_ns)
         raise StreamTimeout("total", total or 0.0, elapsed=_seconds_since(started_ns))
 
     def _wait_for(self, error: Exception) -> bool | float:

@@ -30,7 +30,7 @@ class Client:
         http: an `httpx.AsyncClient` or `httpx2.AsyncClient`, which stays open, and whose pool,
             proxies, certificates and HTTP versions are used.
         base_url: of the server, with or without a slash or `/v1` at its end.
-        api_key: sent as a bearer token; None for none.
+        api_key: sent to that server as a bearer token; None for none.
         model: for calls that name none.
         timeouts: what the environment and the defaults say otherwise; see `Timeouts`.
         retry: how often a request is sent before its first event; None for once.
@@ -65,8 +65,9 @@ class Client:
             raise ValueError("api_key: expected visible ASCII characters and no others")
         self.base_url = _base_of(str(base_url))
         self.model = model
-        self.timeouts = (timeouts or Timeouts()).over(Timeouts.from_environment()).over(DEFAULTS)
-        self.retry = retry
+        given = _expect("timeouts", timeouts, Timeouts) or Timeouts()
+        self.timeouts = given.over(Timeouts.from_environment()).over(DEFAULTS)
+        self.retry = _expect("retry", retry, Retry)
         self._http = http
         self._api_key = api_key
         folder = save_failed_requests
@@ -102,7 +103,7 @@ class Client:
                 says otherwise.
 
         Raises:
-            ValueError: `stream` is among the options.
+            ValueError: `stream` or `timeout` is among the options.
         """
         return self._answer(
             "chat/completions",
@@ -141,7 +142,8 @@ class Client:
             options: the rest of the request, such as `max_tokens`, `stop_token_ids`, `top_k`.
 
         Raises:
-            ValueError: `stream` is among the options, or more than one choice is asked for.
+            ValueError: `stream` or `timeout` is among the options, or more than one choice is
+                asked for.
         """
         if options.get("n") not in (None, 1):
             raise ValueError(f"n: expected 1, since tokens do not tell choices: {options['n']}")
@@ -229,6 +231,8 @@ class Client:
     ) -> Answer[Any, Message]:
         if "stream" in options:
             raise ValueError("stream: `async with` streams, and `await` does not")
+        if "timeout" in options:
+            raise ValueError("timeout: expected timeouts=Timeouts(...), which has five")
         asked: dict[str, Any] = {
             "model": model or self.model,
             **body,
@@ -247,16 +251,28 @@ class Client:
         timeouts: Timeouts | None,
         headers: Mapping[str, str] | None,
     ) -> Call:
-        key = {} if self._api_key is None else {"Authorization": f"Bearer {self._api_key}"}
+        url = urljoin(self.base_url, url)
+        # Nobody else is to have it.
+        is_home = urlsplit(url)[:2] == urlsplit(self.base_url)[:2]
+        has_key = self._api_key is not None and is_home
+        key = {"Authorization": f"Bearer {self._api_key}"} if has_key else {}
+        given = _expect("timeouts", timeouts, Timeouts)
         return Call(
             self._http,
-            urljoin(self.base_url, url),
+            url,
             body,
             headers={**key, **(headers or {})},
-            timeouts=self.timeouts if timeouts is None else timeouts.over(self.timeouts),
+            timeouts=self.timeouts if given is None else given.over(self.timeouts),
             retry=self.retry or Retry(attempts=1),
             save_failed_requests=self._folder,
         )
+
+
+def _expect(name: str, value: T | None, kind: type[T]) -> T | None:
+    if value is None or isinstance(value, kind):
+        return value
+    expected, got = kind.__name__, type(value).__qualname__
+    raise TypeError(f"{name}: expected {expected} or None, got {got}")
 
 
 def _base_of(url: str) -> str:

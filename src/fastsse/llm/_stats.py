@@ -14,7 +14,8 @@ class AnswerStats(NamedTuple):
         chunks, bytes, lines, events: received; lines are line feeds.
         parse_failures: events that were skipped, with `on_error="skip"`.
         tokens: deltas that added something.
-        elapsed: from the request that was answered to now, or to the end.
+        elapsed: from the request that was answered to now, or to the end. Of an answer that was
+            awaited, or that was none, this and `attempts` alone are known.
         ttft: from that request to the chunk that had the first token; None before.
         itl: from one token to the next: one less than `tokens`. Those that came in one chunk have
             0 between them.
