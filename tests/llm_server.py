@@ -163,7 +163,8 @@ class Scripted:
                 self.is_idle = act[-1] == END
                 for step in act:
                     await _play(step, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            # Cancelled is what waits for its next request when the server stops.
             pass
         finally:
             self.ports.discard(port)

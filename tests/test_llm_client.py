@@ -531,11 +531,14 @@ class TestChat:
         assert request.headers["authorization"] == f"Bearer {KEY}"
         assert request.headers["x-a"] == "b"
 
-    def test_streams_or_does_not_by_how_it_is_asked(self, way: Way) -> None:
+    def test_takes_neither_stream_nor_a_text(self, way: Way) -> None:
         async def main() -> None:
             async with way.client("http://127.0.0.1:1") as client:
                 with pytest.raises(ValueError, match="stream"):
                     client.chat(MESSAGES, stream=True)
+                # Which would be one message for each letter.
+                with pytest.raises(TypeError, match="messages: expected a list"):
+                    client.chat("Why is the sky blue?")
 
         way.run(main)
 

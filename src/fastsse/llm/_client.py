@@ -103,8 +103,11 @@ class Client:
                 says otherwise.
 
         Raises:
+            TypeError: messages is a text.
             ValueError: `stream` or `timeout` is among the options.
         """
+        if isinstance(messages, str):
+            raise TypeError("messages: expected a list of them, got str")
         return self._answer(
             "chat/completions",
             {"messages": list(messages)},
@@ -198,7 +201,7 @@ class Client:
 
         Args:
             url: from the base URL on, as links go: "embeddings" is below it, "/events" at the
-                server's root, and an absolute one is where it says.
+                server's root, and an absolute one is where it says; to another server the key does not go.
             body: sent as JSON, as it is; but where it has a `stream`, a call that is awaited says
                 false there, and leaves `stream_options` out.
             type: what each value has to be; None for any JSON.

@@ -4,16 +4,20 @@ A struct has only what is read, so that whatever else a server sends is passed o
 some server sends null for each of it, each is null where there is none.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from .._errors import preview
 from .._parser import ServerSentEvent
 from ._alike import Alike
 from ._decode import DONE, Done, decode, decode_chunk, stream_error
 from ._delta import Delta, ToolCallDelta, Usage
 from ._errors import DecodeError
+
+logger = logging.getLogger(__name__)
 
 Deltas = Sequence[Delta | Done]
 Read = Callable[[ServerSentEvent], Deltas]
@@ -164,7 +168,7 @@ class _Said(_Struct):
 
 
 class _Choice(_Struct):
-    index: int = 0
+    index: int | None = 0
     finish_reason: str | None = None
     logprobs: Any = None
     token_ids: tuple[int, ...] | None = None
@@ -213,11 +217,17 @@ def _read_openai_chat(event: ServerSentEvent) -> Deltas:
         usage = chunk.x_groq.usage
     if len(choices) == 1 and usage is None and (text := _plain_text(choices[0])):
         # Nearly all are such; the rest of the way would take three times as long.
-        return (Delta(text=text, index=choices[0].index),)
+        return (Delta(text=text, index=choices[0].index or 0),)
     deltas: list[Delta] = []
     for choice in choices:
         _said(choice, choice.delta or _NOTHING_SAID, deltas)
+    if chunk.choices is None and usage is None:
+        _pass_over(event)
     return _with_usage(deltas, usage)
+
+
+def _pass_over(event: ServerSentEvent) -> None:
+    logger.debug("passed over an event that is no chunk: %s", preview(event.data_bytes))
 
 
 def _plain_text(choice: _ChatChoice) -> str | None:
@@ -246,6 +256,8 @@ def _read_openai_completions(event: ServerSentEvent) -> Deltas:
     deltas: list[Delta] = []
     for choice in chunk.choices or ():
         _chosen(choice, choice.text or "", "", (), deltas)
+    if chunk.choices is None and chunk.usage is None:
+        _pass_over(event)
     return _with_usage(deltas, chunk.usage)
 
 
@@ -299,7 +311,7 @@ def _chosen(
                 tool_calls=calls,
                 finish_reason=_reason_of(reason),
                 token_ids=ids or (),
-                index=choice.index,
+                index=choice.index or 0,
                 logprobs=logprobs,
             )
         )
