@@ -984,3 +984,19 @@ def openai_usage(usage: Any) -> Usage | None:
         cache_write_tokens=prompt and prompt.cache_write_tokens,
         reasoning_tokens=completion and completion.reasoning_tokens,
     )
+
+
+@pytest.mark.parametrize("shape", ["openai-chat", "openai-completions"])
+def test_what_is_no_chunk_is_told(shape: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "fastsse.llm")
+    read = SHAPES[shape].reader()
+    assert list(read(ServerSentEvent(data='{"foo": 1}'))) == []
+    assert list(read(ServerSentEvent(data='{"choices": []}'))) == []
+    assert [record.levelname for record in caplog.records] == ["DEBUG"]
+    assert '{"foo": 1}' in caplog.text
+
+
+def test_an_index_may_be_null() -> None:
+    chunk = '{"choices": [{"index": null, "delta": {"content": "a"}, "finish_reason": "stop"}]}'
+    (delta,) = SHAPES["openai-chat"].reader()(ServerSentEvent(data=chunk))
+    assert (delta.index, delta.text) == (0, "a")
