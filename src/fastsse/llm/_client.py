@@ -201,7 +201,8 @@ class Client:
 
         Args:
             url: from the base URL on, as links go: "embeddings" is below it, "/events" at the
-                server's root, and an absolute one is where it says; to another server the key does not go.
+                server's root, and an absolute one is where it says; the key goes to no other
+                server.
             body: sent as JSON, as it is; but where it has a `stream`, a call that is awaited says
                 false there, and leaves `stream_options` out.
             type: what each value has to be; None for any JSON.
