@@ -119,7 +119,8 @@ class StreamTimeout(SSEError, TimeoutError):
         deadline: which one: "first_event", "idle" or "total"; of a client, "headers" too.
         seconds: how long it was.
         chunks, bytes, events: how far the stream had come.
-        elapsed: seconds since iteration began; of a client, since the request was sent.
+        elapsed: seconds since iteration began; of a client, since the request was sent,
+            and for "total" since it was sent first.
         lines: line feeds that had come, where they are counted, which a client does.
         buffered: the start of the data of the event that was under way, at most 4 KiB.
     """
