@@ -10,6 +10,7 @@ from reading_values import Arriving, Got, adrain, drain, event, read, sse
 
 from fastsse import iter_events
 from fastsse.llm import (
+    DONE,
     DecodeError,
     Delta,
     IncompleteStream,
@@ -420,3 +421,12 @@ def test_sources_give_the_same(way: str) -> None:
         assert texts(read(way, deltas, source, require_end=True)) == ["a", "b", ""]
     got = read(way, lambda source, **options: deltas(iter_events(source), **options), [stream])
     assert texts(got) == ["a", "b", ""]
+
+
+def test_tokens_of_one_chunk_count_each() -> None:
+    reader = TokenReader(SHAPES["openai-completions"])
+    chunk = '{"choices": [{"index": 0, "text": "abc", "token_ids": [1, 2, 3]}]}'
+    tokens = list(reader.read(event(chunk)))
+    assert tokens == [Token("abc", 1), Token("", 2), Token("", 3)]
+    assert list(reader.read(event("[DONE]"))) == [DONE]
+    assert reader.tokens == 3

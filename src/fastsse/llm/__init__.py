@@ -1,12 +1,14 @@
 """Values of event streams, answers of language models, and a client for both. Extra: llm.
 
-from fastsse.llm import Client
+    from fastsse.llm import Client
 
-client = Client(http, "http://localhost:8000", model="demo")
-async with client.chat([{"role": "user", "content": "Why is the sky blue?"}]) as answer:
-    async for delta in answer:
-        print(delta.text, end="")
-print(answer.usage, answer.stats.ttft)
+    client = Client(http, "http://localhost:8000", model="demo")
+    async with client.chat([{"role": "user", "content": "Why is the sky blue?"}]) as answer:
+        async for delta in answer:
+            print(delta.text, end="")
+    print(answer.usage, answer.stats.ttft)
+
+Without the client, `iter_json` and `deltas` read the streams of any other.
 """
 
 from importlib.util import find_spec

@@ -110,7 +110,7 @@ class Answer(ValueStream[T], Generic[T, W]):
         self._expect_new()
         try:
             self._opened = opened = await self._call.open(self._reader)
-            self._events, self.response = opened.events, opened.response
+            self._events, self.response = opened.events, opened.events.response
             logger.info(
                 "answer began: request %s, limits %s",
                 self.request_id,

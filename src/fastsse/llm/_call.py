@@ -4,6 +4,7 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
@@ -36,7 +37,6 @@ _numbers = itertools.count(1)
 class Opened(NamedTuple):
     """An answer whose first event came; None if it had none."""
 
-    response: Any
     events: AnswerEvents
     first: ServerSentEvent | None
     sent_ns: int
@@ -65,6 +65,7 @@ class Call:
     ) -> None:
         self.attempts = 0
         self.elapsed = 0.0
+        self._started_ns = 0
         self._streams = True
         self._http = http
         self._url = url
@@ -82,12 +83,7 @@ class Call:
 
     async def open(self, reader: Reader[Any]) -> Opened:
         """The answer as a stream for that reader, with its first event."""
-        started_ns = perf_counter_ns()
-
-        async def attempt() -> Opened:
-            return await self._open(reader, started_ns)
-
-        return await self._until_it_works(attempt, self._timeouts.total)
+        return await self._until_it_works(partial(self._open, reader), self._timeouts.total)
 
     async def fetch(self) -> tuple[Any, bytes]:
         """The answer and its body, whole."""
@@ -112,7 +108,7 @@ class Call:
         logger.info("saved the request that failed to %s", path, extra=self.about)
 
     async def _until_it_works(self, attempt: Callable[[], Awaitable[R]], total: float | None) -> R:
-        started_ns = perf_counter_ns()
+        self._started_ns = perf_counter_ns()
         retry = self._retry
         with anyio.move_on_after(total or None):
             async for tried in stamina.retry_context(
@@ -131,7 +127,7 @@ class Call:
                         return await attempt()
                     finally:
                         self.elapsed = _seconds_since(sent_ns)
-        raise StreamTimeout("total", total or 0.0, elapsed=_seconds_since(started_ns))
+        raise StreamTimeout("total", total or 0.0, elapsed=_seconds_since(self._started_ns))
 
     def _wait_for(self, error: Exception) -> bool | float:
         wait = self._retry.wait_for(error)
@@ -139,14 +135,14 @@ class Call:
             logger.info("asks again: %s", error, extra=self.about)
         return wait
 
-    async def _open(self, reader: Reader[Any], started_ns: int) -> Opened:
+    async def _open(self, reader: Reader[Any]) -> Opened:
         sent_ns = perf_counter_ns()
         timeouts = self._timeouts
         waits = [("headers", timeouts.headers), ("first_event", timeouts.first_event)]
         request = self._request(stream=True)
         response = await self._send(request, waits)
         try:
-            spent = (sent_ns - started_ns) / 1e9
+            spent = (sent_ns - self._started_ns) / 1e9
             events = AnswerEvents(
                 self._http,
                 response,
@@ -156,7 +152,7 @@ class Call:
                 sent_ns=sent_ns,
                 spent=spent,
             )
-            return Opened(response, events, await anext(events, None), sent_ns)
+            return Opened(events, await anext(events, None), sent_ns)
         except BaseException:
             await close(self._http, request, response)
             raise

@@ -106,14 +106,13 @@ class UnknownShape(SSEError):
 
     Attributes:
         known: the names of those that it does.
-        event: the first event that is of none; None if there was no event at all.
+        event: the first event that is of none.
     """
 
-    def __init__(self, known: Iterable[str], event: ServerSentEvent | None) -> None:
+    def __init__(self, known: Iterable[str], event: ServerSentEvent) -> None:
         super().__init__(tuple(known), event)
         self.known = tuple(known)
         self.event = event
 
     def __str__(self) -> str:
-        found = "no event" if self.event is None else preview(self.event.data_bytes)
-        return f"expected a stream of {', '.join(self.known)}, got {found}"
+        return f"expected a stream of {', '.join(self.known)}, got {preview(self.event.data_bytes)}"

@@ -13,7 +13,7 @@ class AnswerStats(NamedTuple):
         attempts: how often the request was sent.
         chunks, bytes, lines, events: received; lines are line feeds.
         parse_failures: events that were skipped, with `on_error="skip"`.
-        tokens: deltas that added something.
+        tokens: deltas that added something; of a completion its tokens, of a post its values.
         elapsed: from the request that was answered to now, or to the end. Of an answer that was
             awaited, or that was none, this and `attempts` alone are known.
         ttft: from that request to the chunk that had the first token; None before.

@@ -13,13 +13,12 @@ class TokenReader(DeltaReader):
     """Reads the tokens of the one choice of a completion."""
 
     def read(self, event: ServerSentEvent) -> Sequence[Token | Done]:  # type: ignore[override]
-        tokens: list[Token | Done] = []
-        for delta in super().read(event):
-            if delta is DONE:
-                tokens.append(DONE)
-            else:
-                tokens += tokens_of(delta)
-        return tokens
+        before = self.tokens
+        deltas = super().read(event)
+        tokens = [token for delta in deltas if delta is not DONE for token in tokens_of(delta)]
+        # A delta may have several.
+        self.tokens = before + len(tokens)
+        return [*tokens, DONE] if DONE in deltas else tokens
 
 
 def tokens_of(delta: Delta) -> Iterator[Token]:
