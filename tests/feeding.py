@@ -7,7 +7,7 @@ from typing import Any
 from cases import CASES, LIMIT_CASES, Case, LimitCase
 from reference import Event, Outcome
 
-from fastsse import EventTooLarge
+from fastsse import EventTooLargeError
 
 RANDOM_CHUNKINGS = 20
 SAMPLED_SPLITS = 150
@@ -24,7 +24,7 @@ def outcome_of(parser: Any, chunks: Iterable[Any]) -> Outcome:
     try:
         for chunk in chunks:
             events += plain(parser.feed(chunk))
-    except EventTooLarge as error:
+    except EventTooLargeError as error:
         events += plain(error.events)
         too_large = True
     last_event_id, retry, pending = parser.last_event_id, parser.retry, parser.pending
@@ -32,7 +32,7 @@ def outcome_of(parser: Any, chunks: Iterable[Any]) -> Outcome:
     flushed: list[Event] = []
     try:
         flushed = plain(parser.flush())
-    except EventTooLarge:
+    except EventTooLargeError:
         flush_too_large = not too_large
     assert pending == (bool(flushed) or flush_too_large)
     if not flush_too_large:

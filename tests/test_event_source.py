@@ -668,7 +668,7 @@ class TestAnswers:
     def test_an_event_that_is_too_large_is_raised(self, reader: Way) -> None:
         with serving(Held(stream(event(1), f"data: {'x' * 100}\n\n"))) as server:
             read = reader.read(server.url, max_event_size=99)
-        assert isinstance(read.error, fastsse.EventTooLarge)
+        assert isinstance(read.error, fastsse.EventTooLargeError)
         assert (read.data, len(server.asked), read.connections) == (["1"], 1, 0)
         assert read.source.state == "closed"
 
@@ -686,7 +686,7 @@ class TestAttempts:
     def test_the_client_s_own_error_may_be_the_last(self, reader: Way) -> None:
         with serving() as server:
             pass
-        read = reader.read(server.url, max_attempts=1)
+        read = reader.read(server.url, attempts=1)
         assert type(read.error) is reader.library.ConnectError
         assert (read.again, read.source.state) == ([], "closed")
 
@@ -696,7 +696,7 @@ class TestAttempts:
     )
     def test_are_counted_since_the_last_event(self, some: Way, most: int, empty: bytes) -> None:
         with serving(stream(event(1)), stream(event(2)), empty) as server:
-            read = some.read(server.url, max_attempts=most)
+            read = some.read(server.url, attempts=most)
         assert read.data == ["1", "2"]
         assert len(server.asked) == 2 + most
         assert [again.attempt for again in read.again] == [1, *range(1, most + 1)]
@@ -707,7 +707,7 @@ class TestAttempts:
 
     def test_an_answer_may_be_the_last(self, some: Way) -> None:
         with serving(stream(event(1)), b"", status(503, body="busy")) as server:
-            read = some.read(server.url, max_attempts=2)
+            read = some.read(server.url, attempts=2)
         assert isinstance(read.error, fastsse.ResponseError)
         assert read.error.body == b"busy"
         assert len(server.asked) == 3
@@ -721,7 +721,7 @@ class TestAttempts:
         assert isinstance(read.error, fastsse.ReconnectError)
         assert len(server.asked) == 11
         with serving(stream(event(1)), *[stream()] * 13, GONE) as server:
-            expect_end(way.read(server.url, max_attempts=None), ["1"])
+            expect_end(way.read(server.url, attempts=None), ["1"])
         assert len(server.asked) == 15
 
     def test_a_source_that_failed_raises_it_again(self, library: Any) -> None:
@@ -896,7 +896,7 @@ class TestHookAndState:
                 assert source.retry == (7 if event_.id == "3" else 1)
                 assert source.stream is not None
                 assert source.stream.response.status_code == 200
-                assert source.stream.received_at > 0
+                assert source.stream.received_at_ns > 0
             assert (source.state, source.retry, source.stream) == ("closed", 7, None)
             assert source.last_event_id == "3"
         assert seen == [
@@ -1370,10 +1370,10 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("options", "error", "message"),
         [
-            ({"max_attempts": 0}, ValueError, "max_attempts: expected 1 or more, or None, got 0"),
-            ({"max_attempts": -1}, ValueError, "max_attempts"),
-            ({"max_attempts": True}, TypeError, "max_attempts: expected an int or None, got bool"),
-            ({"max_attempts": 1.5}, TypeError, "max_attempts: .* got float"),
+            ({"attempts": 0}, ValueError, "attempts: expected 1 or more, or None, got 0"),
+            ({"attempts": -1}, ValueError, "attempts"),
+            ({"attempts": True}, TypeError, "attempts: expected an int or None, got bool"),
+            ({"attempts": 1.5}, TypeError, "attempts: .* got float"),
             ({"max_event_size": "1"}, TypeError, "max_event_size"),
             ({"max_event_size": -1}, ValueError, "max_event_size"),
             ({"idle_timeout": -1}, ValueError, "idle_timeout"),

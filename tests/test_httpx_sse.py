@@ -273,7 +273,7 @@ class TestErrors:
         assert [data for _, data, *_ in found] == ["event 0 ü", "event 1 ü"]
         assert isinstance(error, ours.SSEError)
         assert isinstance(error, library.TransportError)
-        assert isinstance(error.__cause__, fastsse.EventTooLarge)
+        assert isinstance(error.__cause__, fastsse.EventTooLargeError)
         assert str(error) == str(error.__cause__)
 
     @pytest.mark.parametrize("kind", [httpx.TransportError, httpx2.TransportError])

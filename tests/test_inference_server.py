@@ -165,7 +165,7 @@ class TestEvents:
             events = fastsse.iter_events(response)
             for event in events:
                 datas.append(event.data)
-                times.append(events.received_at)
+                times.append(events.received_at_ns)
         if served.name == "vllm":
             assert datas.pop() == "[DONE]"
         chunks = [json.loads(data) for data in datas]

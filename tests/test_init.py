@@ -13,7 +13,7 @@ from conftest import SOURCE
 import fastsse
 
 LAYERS = [
-    {"_errors", "_twins"},
+    {"_errors", "_arguments", "_event"},
     {"_parser_py", "_parser_c"},
     {"_parser"},
     {"_both_ways", "_source", "_deadlines", "_check", "_request", "_reconnection"},

@@ -226,7 +226,7 @@ class TestPost:
             called = answer_of(way, server, lambda client: client.post("x", {}, **ask))
             free = answer_of(way, server, lambda client: client.post("x", {}))
         assert called.values == free.values == [JsonEvent("message", 1)]
-        assert type(called.error).__name__ == "IncompleteStream"
+        assert type(called.error).__name__ == "IncompleteStreamError"
         assert free.error is None
 
 

@@ -253,12 +253,12 @@ class TestErrorsInTheStream:
 
 ERRORS = [
     llm.DecodeError(event(b"\xff"), "not UTF-8"),
-    llm.IncompleteStream(7),
+    llm.IncompleteStreamError(7),
     llm.StreamError("busy", {"message": "busy", "type": "overloaded"}, event("{}")),
     llm.TransportError("refused", "http://127.0.0.1:1/", "all attempts failed"),
     llm.TransportError("timeout", "http://127.0.0.1:1/", "none came"),
     llm.TransportError("broken", "http://127.0.0.1:1/", "reset"),
-    llm.UnknownShape(["a", "b"], event("{}")),
+    llm.UnknownShapeError(["a", "b"], event("{}")),
 ]
 
 
@@ -272,8 +272,8 @@ def test_errors_can_be_pickled(error: fastsse.SSEError) -> None:
 
 
 def test_errors_are_told_apart() -> None:
-    assert issubclass(llm.IncompleteStream, fastsse.ProtocolError)
-    kinds = (llm.DecodeError, llm.StreamError, llm.TransportError, llm.UnknownShape)
+    assert issubclass(llm.IncompleteStreamError, fastsse.ProtocolError)
+    kinds = (llm.DecodeError, llm.StreamError, llm.TransportError, llm.UnknownShapeError)
     for kind in kinds:
         assert kind.__bases__ == (fastsse.SSEError,)
     assert "was refused: all attempts failed" in str(ERRORS[3])

@@ -13,10 +13,10 @@ from fastsse.llm import (
     DONE,
     DecodeError,
     Delta,
-    IncompleteStream,
+    IncompleteStreamError,
     StreamError,
     Token,
-    UnknownShape,
+    UnknownShapeError,
     Usage,
     deltas,
 )
@@ -95,7 +95,7 @@ class TestUnknownShapes:
         data = ['{"hello": 1}', *['{"world": 2}'] * NEUTRAL_EVENTS]
         got = read(way, deltas, [sse(*data, chat("late"))])
         assert got.values == []
-        assert isinstance(got.error, UnknownShape)
+        assert isinstance(got.error, UnknownShapeError)
         assert got.error.known == tuple(SHAPES)
         assert got.error.event is not None
         assert got.error.event.data == '{"hello": 1}'
@@ -104,17 +104,17 @@ class TestUnknownShapes:
 
     def test_are_found_no_later_than_that(self, way: str) -> None:
         left = iter([sse(*['{"hello": 1}'] * (NEUTRAL_EVENTS + 1)), b"unread"])
-        assert isinstance(read(way, deltas, left).error, UnknownShape)
+        assert isinstance(read(way, deltas, left).error, UnknownShapeError)
         assert next(left) == b"unread"
 
     def test_at_the_end(self, way: str) -> None:
         for require_end in (False, True):
             got = read(way, deltas, [sse('{"hello": 1}')], require_end=require_end)
-            assert isinstance(got.error, UnknownShape)
+            assert isinstance(got.error, UnknownShapeError)
 
     def test_at_the_end_that_is_said(self, way: str) -> None:
         left = iter([sse('{"hello": 1}', "[DONE]"), b"unread"])
-        assert isinstance(read(way, deltas, left).error, UnknownShape)
+        assert isinstance(read(way, deltas, left).error, UnknownShapeError)
         assert next(left) == b"unread"
 
     def test_are_raised_again(self, way: str) -> None:
@@ -125,7 +125,7 @@ class TestUnknownShapes:
     def test_are_not_what_has_no_event(self, way: str) -> None:
         got = read(way, deltas, [b": comment\n\n"])
         assert (got.values, got.error) == ([], None)
-        assert isinstance(read(way, deltas, [], require_end=True).error, IncompleteStream)
+        assert isinstance(read(way, deltas, [], require_end=True).error, IncompleteStreamError)
 
     def test_are_not_what_only_ends(self, way: str) -> None:
         left = iter([sse("[DONE]"), b"unread"])
@@ -229,7 +229,7 @@ class TestTheEnd:
         if is_whole:
             assert error is None
         else:
-            assert isinstance(error, IncompleteStream)
+            assert isinstance(error, IncompleteStreamError)
             assert error.events == len(data)
 
     def test_nothing_is_read_after_it(self, way: str) -> None:

@@ -47,7 +47,7 @@ from llm_server import (
 
 from fastsse import (
     ContentTypeError,
-    EventTooLarge,
+    EventTooLargeError,
     ProtocolError,
     ResponseError,
     SSEError,
@@ -55,7 +55,7 @@ from fastsse import (
 )
 from fastsse.llm import (
     DecodeError,
-    IncompleteStream,
+    IncompleteStreamError,
     Retry,
     StreamError,
     Timeouts,
@@ -435,7 +435,7 @@ class TestStream:
         with scripted([head(), *words(), END], CHAT) as server:
             called = call(way, server)
         error = called.error
-        assert isinstance(error, IncompleteStream)
+        assert isinstance(error, IncompleteStreamError)
         assert isinstance(error, ProtocolError)
         assert error.events == 10
         assert called.text == TEXT
@@ -459,7 +459,7 @@ class TestStream:
     def test_that_has_nothing(self, way: Way) -> None:
         with scripted([head(), END], CHAT) as server:
             called = call(way, server)
-        assert isinstance(called.error, IncompleteStream)
+        assert isinstance(called.error, IncompleteStreamError)
         assert called.error.events == 0
         assert len(server.requests) == 1
 
@@ -467,7 +467,7 @@ class TestStream:
         large = b"data: " + b"x" * (64 * 1024 * 1024 + 1)
         with scripted([head(), *words(), http_chunk(large), Step.STALL], CHAT) as server:
             called = call(WAYS["httpx"], server)
-        assert isinstance(called.error, EventTooLarge)
+        assert isinstance(called.error, EventTooLargeError)
         assert isinstance(called.error, ProtocolError)
         assert called.text == TEXT
         assert len(server.requests) == 1

@@ -153,7 +153,7 @@ def values(chunks: Iterable[bytes], events: Iterable[ServerSentEvent], stream: E
     with iter_json(stream, type=list[int], on_error="skip", require_end=True) as numbers:
         assert_type(numbers, ValueStream[list[int]])
         assert_type(next(numbers), list[int])
-        assert_type(numbers.received_at, int)
+        assert_type(numbers.received_at_ns, int)
         assert_type(numbers.stats, StreamStats)
         assert_type(numbers.parse_failures, int)
     with deltas(stream, shape="gemini") as answer:

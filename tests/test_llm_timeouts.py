@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from reading_values import event
 
-from fastsse import ContentTypeError, EventTooLarge, ResponseError, SSEError, StreamTimeout
+from fastsse import ContentTypeError, EventTooLargeError, ResponseError, SSEError, StreamTimeout
 from fastsse.llm import (
     DecodeError,
-    IncompleteStream,
+    IncompleteStreamError,
     Retry,
     StreamError,
     Timeouts,
@@ -146,9 +146,9 @@ class TestRetry:
         [
             StreamError("busy", "busy", event("{}")),
             DecodeError(event("{"), "why"),
-            IncompleteStream(0),
+            IncompleteStreamError(0),
             ContentTypeError(200, {}, "text/html"),
-            EventTooLarge(1, 2),
+            EventTooLargeError(1, 2),
             SSEError("x"),
             ValueError("x"),
             TimeoutError("x"),

@@ -31,7 +31,7 @@ from fastsse.event_source import EventSource
 from fastsse.llm import (
     DONE,
     DecodeError,
-    IncompleteStream,
+    IncompleteStreamError,
     JsonEvent,
     StreamError,
     ValueStream,
@@ -103,7 +103,7 @@ class TestSources:
 
         got = read(way, make, [STREAM])
         assert got.values == VALUES
-        assert got.stream.received_at == streams[0].received_at > 0
+        assert got.stream.received_at_ns == streams[0].received_at_ns > 0
         assert got.stream.stats == streams[0].stats
 
     def test_nothing(self, way: str) -> None:
@@ -207,12 +207,12 @@ class TestTheEnd:
         if end:
             assert got.error is None
         else:
-            assert isinstance(got.error, IncompleteStream)
+            assert isinstance(got.error, IncompleteStreamError)
             assert got.error.events == len(VALUES)
 
     def test_of_nothing_can_be_required(self, way: str) -> None:
         error = read(way, iter_json, [], require_end=True).error
-        assert isinstance(error, IncompleteStream)
+        assert isinstance(error, IncompleteStreamError)
         assert error.events == 0
 
 
@@ -307,7 +307,7 @@ class TestErrors:
 
         got = read(way, make, [sse("1", "2", "12345", "3")])
         assert got.values == [1, 2]
-        assert isinstance(got.error, fastsse.EventTooLarge)
+        assert isinstance(got.error, fastsse.EventTooLargeError)
 
     def test_that_are_null_are_none(self, way: str) -> None:
         assert read(way, iter_json, [sse('{"error": null}')]).values == [{"error": None}]
@@ -442,7 +442,7 @@ class TestStats:
         got = read(way, iter_json, pieces(STREAM))
         stats = got.stream.stats
         assert (stats.bytes, stats.chunks) == (len(STREAM), len(pieces(STREAM)))
-        assert began < got.stream.received_at < time.perf_counter_ns()
+        assert began < got.stream.received_at_ns < time.perf_counter_ns()
         assert stats == got.stream.stats
 
     def test_of_events_count_these(self, way: str) -> None:
@@ -451,14 +451,14 @@ class TestStats:
         stats = got.stream.stats
         assert stats[:4] == (0, 0, len(VALUES), 0)
         assert 0 <= stats.first_event_ns <= stats.elapsed_ns
-        assert began < got.stream.received_at < time.perf_counter_ns()
+        assert began < got.stream.received_at_ns < time.perf_counter_ns()
         assert stats == got.stream.stats
 
     def test_before(self) -> None:
         for source in ([STREAM], parsed(STREAM), iter_events([STREAM])):
             stream = iter_json(source)
             assert stream.stats == (0, 0, 0, 0, None, 0)
-            assert (stream.received_at, stream.parse_failures) == (0, 0)
+            assert (stream.received_at_ns, stream.parse_failures) == (0, 0)
 
     def test_are_of_the_value_last_yielded(self) -> None:
         def chunks() -> Iterator[bytes]:
@@ -469,7 +469,7 @@ class TestStats:
         came = []
         stream = iter_json(chunks())
         for _ in stream:
-            came.append(stream.received_at)
+            came.append(stream.received_at_ns)
         assert came[0] == came[1]
         assert came[2] - came[1] >= 20_000_000
 
@@ -489,14 +489,14 @@ class TestStats:
         events = iter_events([STREAM])
 
         class Source:
-            received_at = 7
+            received_at_ns = 7
 
             def __iter__(self) -> Iterator[ServerSentEvent]:
                 return iter(events)
 
         stream = iter_json(Source())
         assert list(stream) == VALUES
-        assert stream.received_at == 7
+        assert stream.received_at_ns == 7
 
 
 class TestWhatIsLeft:
@@ -579,7 +579,7 @@ class TestResponses:
         got = asyncio.run(aread()) if is_async else read()
         assert (got.values, got.error) == (VALUES, None)
         assert got.stream.stats.events >= len(VALUES)
-        assert got.stream.received_at > 0
+        assert got.stream.received_at_ns > 0
 
     def test_are_checked(self, reader: Reader) -> None:
         got, closed, connections = fetch(reader, f"{reader.url}/401")
@@ -612,7 +612,7 @@ class TestResponses:
         assert (closed, connections) == (True, 0)
 
     @pytest.mark.parametrize(
-        ("rest", "error"), [(b"", IncompleteStream), (b'data: {"half', DecodeError)]
+        ("rest", "error"), [(b"", IncompleteStreamError), (b'data: {"half', DecodeError)]
     )
     def test_that_end_too_soon(self, reader: Reader, rest: bytes, error: type[Exception]) -> None:
         at = given_at(reader.url, STREAM + rest)

@@ -168,7 +168,7 @@ class TestOurReader:
     @pytest.mark.parametrize(
         ("options", "call", "error"),
         [
-            ({"max_event_size": 1_000_000}, {"tool": "text", "size": SIZE}, "EventTooLarge"),
+            ({"max_event_size": 1_000_000}, {"tool": "text", "size": SIZE}, "EventTooLargeError"),
             ({"idle_timeout": 0.5}, {"tool": "silence", "name": "idle"}, "StreamTimeout"),
         ],
     )

@@ -18,7 +18,7 @@ from feeding import check_case, check_limit_case, chunkings, outcome_of, plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastsse import EventTooLarge
+from fastsse import EventTooLargeError
 
 MEBIBYTE = 1024 * 1024
 
@@ -66,7 +66,7 @@ def test_an_event_is_refused_at_the_same_size_in_any_chunks(twin: Any, case: Lim
             for chunk in chunks:
                 parser.feed(chunk)
             parser.flush()
-        except EventTooLarge as error:
+        except EventTooLargeError as error:
             found = (error.limit, error.size)
         else:
             found = (case.limit, None)
@@ -279,7 +279,7 @@ class TestPendingData:
 
     def test_is_nothing_once_an_event_was_too_large(self, twin: Any) -> None:
         parser = twin.Parser(max_event_size=4)
-        with pytest.raises(EventTooLarge):
+        with pytest.raises(EventTooLargeError):
             parser.feed(b"data: ab\ndata: cdefgh")
         assert parser.pending_data == b""
 
@@ -293,17 +293,17 @@ class TestPendingData:
 class TestLimit:
     def test_what_was_completed_before_comes_with_the_error(self, twin: Any) -> None:
         parser = twin.Parser(max_event_size=5)
-        with pytest.raises(EventTooLarge, match="max_event_size=5") as caught:
+        with pytest.raises(EventTooLargeError, match="max_event_size=5") as caught:
             parser.feed(b"data: 1\n\ndata: 2\n\ndata: 123456\n\ndata: 4\n\n")
         assert [e.data for e in caught.value.events] == ["1", "2"]
         assert caught.value.limit == 5
 
     def test_it_is_raised_again_without_events(self, twin: Any) -> None:
         parser = twin.Parser(max_event_size=1)
-        with pytest.raises(EventTooLarge) as first:
+        with pytest.raises(EventTooLargeError) as first:
             parser.feed(b"data:\n\ndata: 12")
         for call in (lambda: parser.feed(b"data:\n\n"), lambda: parser.feed(b""), parser.flush):
-            with pytest.raises(EventTooLarge) as again:
+            with pytest.raises(EventTooLargeError) as again:
                 call()
             assert again.value.events == []
             assert again.value.size == first.value.size
@@ -315,7 +315,7 @@ class TestLimit:
         piece = b"x" * MEBIBYTE
         for _ in range(64):
             parser.feed(piece)
-        with pytest.raises(EventTooLarge, match=f"max_event_size={64 * MEBIBYTE}"):
+        with pytest.raises(EventTooLargeError, match=f"max_event_size={64 * MEBIBYTE}"):
             parser.feed(b"x")
 
     @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ class TestLimit:
     )
     def test_an_endless_line_that_cannot_matter_is_not_kept(self, twin: Any, head: bytes) -> None:
         piece = b"1" * 65536
-        parser = twin.Parser(max_event_size=0)
+        parser = twin.Parser(max_event_size=1)
         tracemalloc.start()
         try:
             parser.feed(head)
@@ -398,12 +398,12 @@ class TestCutShort:
             testcapi.set_nomemory(allocation, allocation + 1)
             try:
                 parser.feed(b"id: 5\n\ndata: 0123456789\ndata: foo")
-            except (MemoryError, SystemError, EventTooLarge):
+            except (MemoryError, SystemError, EventTooLargeError):
                 pass
             finally:
                 testcapi.remove_mem_hooks()
             assert len(kept) == 200
-            with pytest.raises((EventTooLarge, RuntimeError)):
+            with pytest.raises((EventTooLargeError, RuntimeError)):
                 parser.feed(b"bar\n\n")
 
     @pytest.mark.parametrize("second", [SECOND, SECOND * 3 + b"\n" + SECOND])

@@ -171,7 +171,7 @@ class TestStreams:
         )
         assert len(ours.objects) == 3
         assert ours.error is not None
-        assert ours.error[0] is fastsse.EventTooLarge
+        assert ours.error[0] is fastsse.EventTooLargeError
         assert ours.connections == 0
 
 
@@ -378,7 +378,7 @@ class TestAccelerate:
             prepare=lambda client: accelerate(client, max_event_size=10).with_options(timeout=3),
         )
         assert ours.error is not None
-        assert ours.error[0] is fastsse.EventTooLarge
+        assert ours.error[0] is fastsse.EventTooLargeError
 
     def test_middleware(self) -> None:
         client = accelerate(anthropic.Anthropic(api_key="key"))

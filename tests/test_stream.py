@@ -69,7 +69,7 @@ def test_chunks_of_text_are_a_type_error_after_the_events_before() -> None:
     stream = fastsse.iter_events([b"data: a\n\n", "data: b\n\n"])
     events = iter(stream)
     assert next(events).data == "a"
-    with pytest.raises(TypeError, match="got str: pass the bytes as they came"):
+    with pytest.raises(TypeError, match="got str: pass the bytes as received"):
         next(events)
 
 
@@ -138,12 +138,12 @@ def test_two_events_before_one_that_is_too_large() -> None:
     events = iter(stream)
     assert [next(events).data, next(events).data] == ["a", "b"]
     for again in (events, iter(stream)):
-        with pytest.raises(fastsse.EventTooLarge, match="max_event_size=3"):
+        with pytest.raises(fastsse.EventTooLargeError, match="max_event_size=3"):
             next(again)
 
 
 def test_an_event_left_at_the_end_may_be_too_large() -> None:
-    with pytest.raises(fastsse.EventTooLarge):
+    with pytest.raises(fastsse.EventTooLargeError):
         read([b"data: abc"], max_event_size=3, flush_at_end=True)
 
 
@@ -325,7 +325,7 @@ def test_a_cancellation_at_the_very_time_of_a_deadline_wins(ours_first: bool) ->
 def test_errors_can_be_pickled() -> None:
     event = fastsse.ServerSentEvent(data="x")
     for error in (
-        fastsse.EventTooLarge(1, 2, [event]),
+        fastsse.EventTooLargeError(1, 2, [event]),
         fastsse.StreamTimeout("idle", 1.5, 2, 3, 4, 5.0),
         fastsse.StreamTimeout("headers", 1.5, elapsed=2.0).with_lines(7),
         fastsse.StreamTimeout("total", 1.5, 2, 3, 4, 5.0, 6, b"half of"),
@@ -343,7 +343,7 @@ def test_errors_can_be_pickled() -> None:
 
 
 def test_what_is_no_event_stream_that_can_be_read_is_a_protocol_error() -> None:
-    assert issubclass(fastsse.EventTooLarge, fastsse.ProtocolError)
+    assert issubclass(fastsse.EventTooLargeError, fastsse.ProtocolError)
     assert issubclass(fastsse.ContentTypeError, fastsse.ProtocolError)
     assert issubclass(fastsse.ContentTypeError, fastsse.ResponseError)
     assert not issubclass(fastsse.ResponseError, fastsse.ProtocolError)

@@ -12,7 +12,7 @@ anywhere. `ACCELERATED` tells whether the compiled parser is in use.
 
 from ._errors import (
     ContentTypeError,
-    EventTooLarge,
+    EventTooLargeError,
     ProtocolError,
     ReconnectError,
     ResponseError,
@@ -26,7 +26,7 @@ __all__ = [
     "ACCELERATED",
     "ContentTypeError",
     "EventStream",
-    "EventTooLarge",
+    "EventTooLargeError",
     "Parser",
     "ProtocolError",
     "ReconnectError",

@@ -3,7 +3,7 @@
     SSEError
     ├── ProtocolError          what came is no event stream that can be read
     │   ├── ContentTypeError   its content type is another; also a ResponseError
-    │   └── EventTooLarge      an event grew past max_event_size
+    │   └── EventTooLargeError      an event grew past max_event_size
     ├── ReconnectError         an EventSource gives up, and no other error says why
     ├── ResponseError          the answer is not an event stream
     └── StreamTimeout          a deadline passed; also a TimeoutError
@@ -17,7 +17,7 @@ from typing import Any
 
 __all__ = [
     "ContentTypeError",
-    "EventTooLarge",
+    "EventTooLargeError",
     "ProtocolError",
     "ReconnectError",
     "ResponseError",
@@ -36,7 +36,7 @@ class ProtocolError(SSEError):
     """What came is no event stream, or not one that can be read: the base of what tells how."""
 
 
-class EventTooLarge(ProtocolError):
+class EventTooLargeError(ProtocolError):
     """An event grew past `max_event_size`; the parser takes no more.
 
     Attributes:
@@ -168,6 +168,11 @@ class StreamTimeout(SSEError, TimeoutError):
             if self.buffered
             else told
         )
+
+
+def not_usable() -> RuntimeError:
+    """The error of a parser that another call is using, or that a failed call left half way."""
+    return RuntimeError("the parser is in use by another call, or an exception cut one short")
 
 
 def preview(body: bytes) -> str:

@@ -27,22 +27,10 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from ._utf8 cimport decoded, is_ascii
 
-from ._errors import EventTooLarge
-from ._twins import (
-    DEFAULT_MAX_EVENT_SIZE,
-    MATCH_ARGS,
-    as_json,
-    decode,
-    expect,
-    expect_limit,
-    expect_retry,
-    fields_of,
-    not_bytes,
-    not_usable,
-    reduce,
-    represent,
-)
-from ._twins import MAX_RETRY as PY_MAX_RETRY
+from ._arguments import DEFAULT_MAX_EVENT_SIZE, expect, expect_limit, expect_retry, not_bytes
+from ._arguments import MAX_RETRY as PY_MAX_RETRY
+from ._errors import EventTooLargeError, not_usable
+from ._event import MATCH_ARGS, as_json, decode, fields_of, reduce, represent
 
 cdef extern from "Python.h":
     str PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
@@ -452,7 +440,7 @@ The incremental parser of one stream: bytes in, events out.
             The events that it completes, in order; often none.
 
         Raises:
-            EventTooLarge: an event grew past max_event_size, in this call or an earlier one;
+            EventTooLargeError: an event grew past max_event_size, in this call or an earlier one;
                 its `events` are those that this call completed before.
             TypeError: the chunk is not a C-contiguous bytes-like object.
             RuntimeError: an earlier call was cut short, by a MemoryError say, or still runs.
@@ -477,7 +465,7 @@ The incremental parser of one stream: bytes in, events out.
             The event that was pending, if any.
 
         Raises:
-            EventTooLarge, RuntimeError: as for `feed`.
+            EventTooLargeError, RuntimeError: as for `feed`.
         """
         self._begin_call()
         if self._field != NONE:
@@ -504,7 +492,7 @@ The incremental parser of one stream: bytes in, events out.
 
     cdef int _refuse(self) except -1:
         if self._state == TOO_LARGE:
-            raise EventTooLarge(self._limit, self._limit + 1)
+            raise EventTooLargeError(self._limit, self._limit + 1)
         raise not_usable()
 
     cdef inline list _end_call(self):
@@ -669,7 +657,7 @@ The incremental parser of one stream: bytes in, events out.
         self._event = self._id = None
         self._stored = NOWHERE
         self._field = NONE
-        raise EventTooLarge(self._limit, self._limit + 1, self._taken_events())
+        raise EventTooLargeError(self._limit, self._limit + 1, self._taken_events())
 
     cdef inline int _dispatch(self) except -1:
         # [dispatch]

@@ -14,23 +14,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, final
 
-from ._errors import EventTooLarge
-from ._twins import (
+from ._arguments import (
     DEFAULT_MAX_EVENT_SIZE,
-    MATCH_ARGS,
     MAX_RETRY,
-    PIECE,
-    as_json,
-    decode,
     expect,
     expect_limit,
     expect_retry,
-    fields_of,
     not_bytes,
-    not_usable,
-    reduce,
-    represent,
 )
+from ._errors import EventTooLargeError, not_usable
+from ._event import MATCH_ARGS, PIECE, as_json, decode, fields_of, reduce, represent
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -264,7 +257,7 @@ class Parser:
             The events that it completes, in order; often none.
 
         Raises:
-            EventTooLarge: an event grew past max_event_size, in this call or an earlier one;
+            EventTooLargeError: an event grew past max_event_size, in this call or an earlier one;
                 its `events` are those that this call completed before.
             TypeError: the chunk is not a C-contiguous bytes-like object.
             RuntimeError: an earlier call was cut short, by a MemoryError say, or still runs.
@@ -291,7 +284,7 @@ class Parser:
             The event that was pending, if any.
 
         Raises:
-            EventTooLarge, RuntimeError: as for `feed`.
+            EventTooLargeError, RuntimeError: as for `feed`.
         """
         if self._busy:
             raise self._refusal()
@@ -310,7 +303,7 @@ class Parser:
         raise TypeError("type 'fastsse.Parser' is not an acceptable base type")
 
     def _refusal(self) -> Exception:
-        return EventTooLarge(self._limit, self._limit + 1) if self._too_large else not_usable()
+        return EventTooLargeError(self._limit, self._limit + 1) if self._too_large else not_usable()
 
     def _split(self, chunk: bytes, events: list[ServerSentEvent]) -> None:
         # All in one, since a call for each line and each event would cost a tenth and more.
@@ -425,14 +418,14 @@ class Parser:
             # Nothing of it can matter: a comment is as good, of any length.
             self._open_line = bytearray(b":")
 
-    def _overflow(self, events: list[ServerSentEvent]) -> EventTooLarge:
+    def _overflow(self, events: list[ServerSentEvent]) -> EventTooLargeError:
         # [limit] What counts is counted as it comes, so that chunks make no difference.
         self._too_large = True
         self._open_line = bytearray()
         self._data = []
         self._event = b""
         self._id = None
-        return EventTooLarge(self._limit, self._limit + 1, events)
+        return EventTooLargeError(self._limit, self._limit + 1, events)
 
 
 def _bytes_of(chunk: Buffer) -> bytes:

@@ -38,8 +38,8 @@ class Reconnection(NamedTuple):
 class Patience:
     """Counts the attempts since an event came, and tells how long to wait for the next."""
 
-    def __init__(self, max_attempts: int | None) -> None:
-        self._max_attempts = max_attempts
+    def __init__(self, attempts: int | None) -> None:
+        self._max_attempts = attempts
         self._attempt = 1
 
     def event_came(self) -> None:
@@ -62,7 +62,7 @@ class Patience:
         if self._max_attempts is not None and self._attempt >= self._max_attempts:
             raise error or ReconnectError(
                 f"attempt {self._attempt} since an event came, and the server ended the stream "
-                f"again (max_attempts={self._max_attempts})"
+                f"again (attempts={self._max_attempts})"
             )
         interval = interval_of(retry)
         asked = max(interval, retry_after(error))

@@ -17,14 +17,14 @@ from operator import length_hint
 from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ._arguments import DEFAULT_MAX_EVENT_SIZE
 from ._both_ways import BothWays
 from ._check import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
 from ._clients import source_of
 from ._deadlines import Deadlines, Expired, on_event_loop, on_socket
-from ._errors import EventTooLarge, SSEError, StreamTimeout
+from ._errors import EventTooLargeError, SSEError, StreamTimeout
 from ._parser import Parser, ServerSentEvent
 from ._source import Response, Source
-from ._twins import DEFAULT_MAX_EVENT_SIZE
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -102,8 +102,8 @@ def iter_events(
         TypeError: the source is none of these, or an argument has the wrong type.
         ValueError: an argument is negative.
 
-    While iterating: `ResponseError`, `StreamTimeout` and `EventTooLarge`, each after the events
-    before it, and what the client itself raises.
+    While iterating: `ResponseError`, `StreamTimeout` and `EventTooLargeError`, each after the
+    events before it, and what the client itself raises.
     """
     return EventStream(
         source_of(source),
@@ -122,7 +122,7 @@ class EventStream(BothWays[ServerSentEvent]):
 
     Attributes:
         response: the response that is read; None for a plain iterable.
-        received_at: `time.perf_counter_ns()` of when the client handed over the chunk that
+        received_at_ns: `time.perf_counter_ns()` of when the client handed over the chunk that
             completed the event last yielded, taken before it was parsed; 0 before the first.
     """
 
@@ -144,7 +144,7 @@ class EventStream(BothWays[ServerSentEvent]):
         "_size",
         "_source",
         "_started_ns",
-        "received_at",
+        "received_at_ns",
         "response",
     )
 
@@ -159,7 +159,7 @@ class EventStream(BothWays[ServerSentEvent]):
         started_ns: int = 0,
     ) -> None:
         self.response = source.response
-        self.received_at = 0
+        self.received_at_ns = 0
         self._source = source
         self._parser = parser
         self._deadlines = deadlines
@@ -326,7 +326,7 @@ class EventStream(BothWays[ServerSentEvent]):
         self._events = ()
         try:
             events = self._parser.feed(chunk)
-        except EventTooLarge as error:
+        except EventTooLargeError as error:
             self._error = error
             events = error.events
         self._chunk_count += 1
@@ -347,7 +347,7 @@ class EventStream(BothWays[ServerSentEvent]):
                 self._deadlines.first_event_came()
             self._event_count += len(events)
             self._events = events
-            self.received_at = now
+            self.received_at_ns = now
         self._ready = iter(events)
         return self._ready
 

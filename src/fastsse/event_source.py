@@ -20,11 +20,11 @@ from typing import Any, Literal, Self
 import anyio
 
 from . import EventStream, ServerSentEvent, iter_events
+from ._arguments import DEFAULT_MAX_EVENT_SIZE
 from ._check import is_event_stream
 from ._clients import source_of
 from ._reconnection import Patience, Reconnection, interval_of
 from ._request import Route, ask_from, headers_for_events
-from ._twins import DEFAULT_MAX_EVENT_SIZE
 
 __all__ = ["EventSource", "Reconnection"]
 
@@ -37,8 +37,8 @@ class EventSource:
     It connects when it is first iterated, with `for` or `async for` as its client is, and again
     whenever a connection ends, breaks, or is answered with 408, 429 or 5xx, going on after the
     last event that came. 204 ends it. What asking again does not help with is raised: another
-    answer as `ResponseError`, an `EventTooLarge`, and what failed last when the attempts are used
-    up, a `ReconnectError` if the server only ever ended the stream. Redirects are followed; to
+    answer as `ResponseError`, an `EventTooLargeError`, and what failed last when the attempts are
+    used up, a `ReconnectError` if the server only ever ended the stream. Redirects are followed; to
     another origin no header goes along that may be a credential.
 
     Before it connects again it waits for the longest of 100 ms, the stream's `retry` (or 1 s) and
@@ -57,7 +57,7 @@ class EventSource:
         max_event_size: how many bytes an event may have (see `Parser`), None for any.
         first_event_timeout: seconds until the first event of each connection; None or 0 for none.
         idle_timeout: seconds that a wait for bytes may take, on each connection.
-        max_attempts: how often in a row it connects without an event, None for any.
+        attempts: how often in a row it connects without an event, None for any.
         on_reconnect: called with a `Reconnection` before each wait; it may be a coroutine function
             if the client is async.
         request: what else the request takes, such as `headers`, `json`, `content`, `params`,
@@ -80,7 +80,7 @@ class EventSource:
         max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE,
         first_event_timeout: float | None = None,
         idle_timeout: float | None = None,
-        max_attempts: int | None = 10,
+        attempts: int | None = 10,
         on_reconnect: Callable[[Reconnection], Any] | None = None,
         **request: Any,
     ) -> None:
@@ -89,7 +89,7 @@ class EventSource:
             raise TypeError(f"client: expected a client of httpx or httpx2, got {kind}")
         self._client = client
         self._is_async = hasattr(client, "aclose")
-        _expect_attempts(max_attempts)
+        _expect_attempts(attempts)
         _expect_hook(on_reconnect, is_async=self._is_async)
         _expect_body_to_send_again(request)
         self._auth = {"auth": request.pop("auth")} if "auth" in request else {}
@@ -111,7 +111,7 @@ class EventSource:
         self._last_event_id = last_event_id or first.headers.get("last-event-id", "")
         ask_from(first, self._last_event_id)
         self._on_reconnect = on_reconnect
-        self._patience = Patience(max_attempts)
+        self._patience = Patience(attempts)
         self._due = 0.0
         self._retry: int | None = None
         self._stream: EventStream | None = None
@@ -342,14 +342,14 @@ class EventSource:
             raise TypeError(f"{kind} is {use}")
 
 
-def _expect_attempts(max_attempts: int | None) -> None:
-    if max_attempts is None:
+def _expect_attempts(attempts: int | None) -> None:
+    if attempts is None:
         return
-    if isinstance(max_attempts, bool) or not isinstance(max_attempts, int):
-        kind = type(max_attempts).__qualname__
-        raise TypeError(f"max_attempts: expected an int or None, got {kind}")
-    if max_attempts < 1:
-        raise ValueError(f"max_attempts: expected 1 or more, or None, got {max_attempts}")
+    if isinstance(attempts, bool) or not isinstance(attempts, int):
+        kind = type(attempts).__qualname__
+        raise TypeError(f"attempts: expected an int or None, got {kind}")
+    if attempts < 1:
+        raise ValueError(f"attempts: expected 1 or more, or None, got {attempts}")
 
 
 def _expect_hook(hook: Any, *, is_async: bool) -> None:

@@ -15,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, cast
 
-from . import EventTooLarge, iter_events
+from . import EventTooLargeError, iter_events
 from . import ServerSentEvent as _Event
 from . import SSEError as _Error
 from ._check import has_event_stream_type
@@ -53,7 +53,7 @@ class SSEError(_Error, *_transport_errors()):  # type: ignore[misc]
     """The content type is not text/event-stream, or an event is over 64 MiB.
 
     A `fastsse.SSEError`, and the `TransportError` of httpx and of httpx2, where they are
-    installed. Its cause is the `fastsse.EventTooLarge` if that is what it is about.
+    installed. Its cause is the `fastsse.EventTooLargeError` if that is what it is about.
     """
 
 
@@ -123,7 +123,7 @@ class EventSource:
         self._check_content_type()
         try:
             yield from self._events()
-        except EventTooLarge as error:
+        except EventTooLargeError as error:
             raise SSEError(str(error)) from error
 
     async def aiter_sse(self) -> AsyncGenerator[ServerSentEvent, None]:
@@ -133,7 +133,7 @@ class EventSource:
             async with aclosing(aiter(self._events())) as events:
                 async for event in events:
                     yield event
-        except EventTooLarge as error:
+        except EventTooLargeError as error:
             raise SSEError(str(error)) from error
 
     # Named as in httpx-sse, since some replace it to read what says that it is something else.

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from . import ServerSentEvent as _Event
 from . import iter_events
-from ._twins import DEFAULT_MAX_EVENT_SIZE, expect_limit
+from ._arguments import DEFAULT_MAX_EVENT_SIZE, expect_limit
 
 __all__ = ["SSEDecoder", "ServerSentEvent", "accelerate"]
 
@@ -83,7 +83,7 @@ class SSEDecoder:
         """The events of one response's bytes, which are decoded as to content coding.
 
         Raises:
-            EventTooLarge: an event has more bytes than it may; what came before it comes first.
+            EventTooLargeError: an event has more bytes than it may, after the events before it.
         """
         events = iter_events(iterator, max_event_size=self._max_event_size)
         yield from map(ServerSentEvent, events)

@@ -16,7 +16,7 @@ from ..llm import (
     Client,
     DecodeError,
     Delta,
-    IncompleteStream,
+    IncompleteStreamError,
     Message,
     StreamError,
     Timeouts,
@@ -27,7 +27,7 @@ from .exit import Exit, code_of, leave_closed_pipe
 
 CODES = (
     ((TransportError,), Exit.TRANSPORT),
-    ((StreamError, IncompleteStream, DecodeError), Exit.BAD_ANSWER),
+    ((StreamError, IncompleteStreamError, DecodeError), Exit.BAD_ANSWER),
 )
 # What a server sends must not reach the terminal as commands to it.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

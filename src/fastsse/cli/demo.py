@@ -46,8 +46,8 @@ class Answer:
                 choices = event.json()["choices"]
                 if choices and choices[0]["delta"].get("content"):
                     self.tokens += 1
-                    self.first_token_at = self.first_token_at or stream.received_at
-                    self.last_token_at = stream.received_at
+                    self.first_token_at = self.first_token_at or stream.received_at_ns
+                    self.last_token_at = stream.received_at_ns
 
 
 def run_demo(*, streams: int, tokens: int, rate: float) -> None:

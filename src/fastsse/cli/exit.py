@@ -7,7 +7,7 @@ from enum import IntEnum
 
 import httpx
 
-from .. import EventTooLarge, ResponseError, StreamTimeout
+from .. import EventTooLargeError, ResponseError, StreamTimeout
 from .request import MAKES_NO_REQUEST, UsageError
 
 Kinds = tuple[type[Exception], ...]
@@ -30,7 +30,7 @@ CODES: tuple[tuple[Kinds, Exit], ...] = (
     ((UsageError, ValueError, *MAKES_NO_REQUEST), Exit.USAGE),
     ((ResponseError,), Exit.RESPONSE),
     ((StreamTimeout, httpx.ReadTimeout), Exit.DEADLINE),
-    ((EventTooLarge,), Exit.TOO_LARGE),
+    ((EventTooLargeError,), Exit.TOO_LARGE),
     ((httpx.HTTPError, OSError), Exit.TRANSPORT),
 )
 

@@ -75,7 +75,7 @@ def run_tail(target: Request, *, as_json: bool, deadlines: dict[str, Any], **opt
             epoch = time.time() - time.perf_counter()
             with stream:
                 for event in stream:
-                    received_at = stream.received_at / 1e9
+                    received_at = stream.received_at_ns / 1e9
                     first = first or received_at - began
                     show(event, epoch + received_at)
         code = Exit.END_OF_STREAM

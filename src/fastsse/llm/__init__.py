@@ -26,10 +26,10 @@ from ._delta import Delta, Token, ToolCallDelta, Usage  # noqa: E402
 from ._deltas import DeltaStream, deltas  # noqa: E402
 from ._errors import (  # noqa: E402
     DecodeError,
-    IncompleteStream,
+    IncompleteStreamError,
     StreamError,
     TransportError,
-    UnknownShape,
+    UnknownShapeError,
 )
 from ._message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
 from ._retry import Retry  # noqa: E402
@@ -47,7 +47,7 @@ __all__ = [
     "Delta",
     "DeltaStream",
     "Done",
-    "IncompleteStream",
+    "IncompleteStreamError",
     "JsonEvent",
     "Message",
     "MessageBuilder",
@@ -58,7 +58,7 @@ __all__ = [
     "ToolCall",
     "ToolCallDelta",
     "TransportError",
-    "UnknownShape",
+    "UnknownShapeError",
     "Usage",
     "ValueStream",
     "accumulate",

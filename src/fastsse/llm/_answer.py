@@ -91,7 +91,7 @@ class Answer(ValueStream[T], Generic[T, W]):
         events, opened, usage = self._events.stats, self._opened, self.usage
         stamps = opened.events.stamps if opened else Stamps()
         # Those of the last chunk, of which more may be to come.
-        stamps.add(self._events.received_at, self._reader.tokens)
+        stamps.add(self._events.received_at_ns, self._reader.tokens)
         return AnswerStats(
             attempts=self._call.attempts,
             chunks=events.chunks,

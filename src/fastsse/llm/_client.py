@@ -44,7 +44,7 @@ class Client:
 
     A call raises, before its first event or between two: `TransportError`, `ResponseError`,
     `StreamTimeout`, `StreamError`, `DecodeError`, and `ProtocolError`, of which
-    `IncompleteStream` and `ContentTypeError` are kinds. All are `SSEError`.
+    `IncompleteStreamError` and `ContentTypeError` are kinds. All are `SSEError`.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Client:
             headers: more of them.
             on_error: "raise" for a DecodeError at the first event that is no chunk of an answer,
                 "skip" to pass over it.
-            require_end: raise IncompleteStream if it ends with neither `[DONE]` nor a finish
+            require_end: raise IncompleteStreamError if it ends with neither `[DONE]` nor a finish
                 reason.
             options: the rest of the request, such as `temperature`, `max_tokens`, `seed`,
                 `tools`; what is None is left out. Usage is asked for, unless `stream_options`
@@ -209,7 +209,7 @@ class Client:
             timeouts: for this call; see `Timeouts` for what it leaves open.
             headers: more of them.
             on_error: "raise" or "skip", as for `chat`.
-            require_end: raise IncompleteStream if it ends without `[DONE]`.
+            require_end: raise IncompleteStreamError if it ends without `[DONE]`.
         """
         loads = json_decoder(type)
         return Answer(

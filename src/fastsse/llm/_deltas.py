@@ -9,7 +9,7 @@ import msgspec
 from .._parser import ServerSentEvent
 from ._decode import DONE, Done, decode
 from ._delta import Delta, Usage
-from ._errors import DecodeError, UnknownShape
+from ._errors import DecodeError, UnknownShapeError
 from ._events import events_of
 from ._message import Message, message_of
 from ._shapes import SHAPES, Shape, recognise
@@ -83,7 +83,7 @@ class DeltaReader:
             return [*self._held(), *self._read(event)]
         self._neutral.append(event)
         if len(self._neutral) > NEUTRAL_EVENTS:
-            raise UnknownShape(SHAPES, self._neutral[0])
+            raise UnknownShapeError(SHAPES, self._neutral[0])
         return ()
 
     def _held(self) -> Iterator[Delta | Done]:
@@ -93,9 +93,9 @@ class DeltaReader:
                 yield from self._read(event)
 
     def expect_known(self) -> None:
-        """Raise UnknownShape if events came, and none told the shape."""
+        """Raise UnknownShapeError if events came, and none told the shape."""
         if self._read == self._find_out and self._neutral:
-            raise UnknownShape(SHAPES, self._neutral[0])
+            raise UnknownShapeError(SHAPES, self._neutral[0])
 
 
 class DeltaStream(ValueStream[Delta]):
@@ -132,7 +132,7 @@ def deltas(
         shape: the name of the wire format; None to recognise it from the first events.
         on_error: "raise" for a DecodeError at the first event that is no chunk of an answer,
             "skip" to pass over it.
-        require_end: raise IncompleteStream if the stream ends without `[DONE]`, a stop event,
+        require_end: raise IncompleteStreamError if the stream ends without `[DONE]`, a stop event,
             or the finish reason of each choice that began.
 
     Returns:
@@ -142,7 +142,7 @@ def deltas(
         TypeError: the source is none of these.
         ValueError: there is no such shape.
 
-    While iterating: as for `iter_json`, and `UnknownShape`.
+    While iterating: as for `iter_json`, and `UnknownShapeError`.
     """
     reader = DeltaReader(None if shape is None else shape_named(shape))
     return DeltaStream(events_of(source), reader, on_error=on_error, require_end=require_end)

@@ -2,11 +2,11 @@
 
 SSEError
 ├── ProtocolError          of the core: the content type, an event too large
-│   └── IncompleteStream   the stream ended without its end
+│   └── IncompleteStreamError   the stream ended without its end
 ├── DecodeError            the data of an event is not JSON, not UTF-8, or no such value
 ├── StreamError            the stream carried an error object
 ├── TransportError         the connection was refused, timed out, or broke
-└── UnknownShape           nothing that `deltas` knows
+└── UnknownShapeError           nothing that `deltas` knows
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class DecodeError(SSEError):
         return f"{self.reason}, in event {self.event.event!r}: {preview(self.event.data_bytes)}"
 
 
-class IncompleteStream(ProtocolError):
+class IncompleteStreamError(ProtocolError):
     """The stream ended without `[DONE]`, and without a finish reason where one is known.
 
     What it had until then was delivered, and is not the whole.
@@ -101,7 +101,7 @@ class TransportError(SSEError):
         return f"the connection to {self.url} {what}: {self.reason}"
 
 
-class UnknownShape(SSEError):
+class UnknownShapeError(SSEError):
     """The stream is of no shape that `deltas` knows.
 
     Attributes:

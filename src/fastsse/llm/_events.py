@@ -17,7 +17,7 @@ class Events(Protocol):
     @property
     def _ready(self) -> Iterator[ServerSentEvent]: ...
     @property
-    def received_at(self) -> int: ...
+    def received_at_ns(self) -> int: ...
     @property
     def stats(self) -> StreamStats: ...
     def __iter__(self) -> Iterator[ServerSentEvent]: ...
@@ -62,8 +62,8 @@ class EventIterable:
         return iter(()) if self._stream is None else self._stream._ready
 
     @property
-    def received_at(self) -> int:
-        return self._came_at if self._stream is None else self._stream.received_at
+    def received_at_ns(self) -> int:
+        return self._came_at if self._stream is None else self._stream.received_at_ns
 
     @property
     def stats(self) -> StreamStats:
@@ -132,7 +132,7 @@ class EventIterable:
         if not _is_event(event):
             raise TypeError(f"expected only events after the first, got {_name(event)}")
         # A source of events that knows when their bytes came says so.
-        self._came_at = getattr(self._source, "received_at", 0) or perf_counter_ns()
+        self._came_at = getattr(self._source, "received_at_ns", 0) or perf_counter_ns()
         self._events += 1
         if self._first_event_ns is None:
             self._first_event_ns = self._came_at - self._started_ns

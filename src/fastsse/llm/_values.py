@@ -13,7 +13,7 @@ from .._errors import SSEError, preview
 from .._parser import ServerSentEvent
 from .._stream import StreamStats
 from ._decode import DONE, Done, decode
-from ._errors import DecodeError, IncompleteStream
+from ._errors import DecodeError, IncompleteStreamError
 from ._events import Events, events_of
 
 T = TypeVar("T")
@@ -69,9 +69,9 @@ class ValueStream(BothWays[T]):
         self.parse_failures = 0
 
     @property
-    def received_at(self) -> int:
-        """When the bytes of the value last yielded came: see `EventStream.received_at`."""
-        return self._events.received_at
+    def received_at_ns(self) -> int:
+        """When the bytes of the value last yielded came: see `EventStream.received_at_ns`."""
+        return self._events.received_at_ns
 
     @property
     def stats(self) -> StreamStats:
@@ -171,7 +171,7 @@ class ValueStream(BothWays[T]):
     def _end(self) -> None:
         self._is_over = True
         if self._require_end and not self._reader.is_complete:
-            raise IncompleteStream(self.stats.events)
+            raise IncompleteStreamError(self.stats.events)
 
     def _expect_no_error(self) -> None:
         if isinstance(self._error, Exception):
@@ -240,7 +240,7 @@ def iter_json(
         type: what each value has to be, such as a `msgspec.Struct`; None for any JSON.
         on_error: "raise" for a DecodeError at the first event that is no such value, "skip" to
             pass over it: the first is logged as a warning, each later one for debugging.
-        require_end: raise IncompleteStream if the stream ends without `[DONE]`.
+        require_end: raise IncompleteStreamError if the stream ends without `[DONE]`.
 
     Returns:
         The stream; nothing is read before it is iterated.
@@ -250,7 +250,7 @@ def iter_json(
         ValueError: `on_error` is neither.
 
     While iterating: `StreamError` for an error in the stream (an event of type `error`, or a
-    value whose `error` is not null), `DecodeError`, `IncompleteStream`, each after the values
+    value whose `error` is not null), `DecodeError`, `IncompleteStreamError`, each after the values
     before it, and what the source raises.
     """
     reader = JsonReader(json_decoder(type))

@@ -72,7 +72,7 @@ class AnswerEvents(EventStream):
 
     def _land(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         # All of the chunk before was read.
-        self.stamps.add(self.received_at, self.reader.tokens)
+        self.stamps.add(self.received_at_ns, self.reader.tokens)
         self.lines += chunk.count(b"\n")
         return super()._land(chunk)
 
