@@ -1,15 +1,15 @@
-"""What can go wrong. Everything fastsse raises on its own account is an `SSEError`:
+"""The exceptions. All that fastsse raises for streams and responses are an `SSEError`:
 
     SSEError
-    ├── ProtocolError          what came is no event stream that can be read
-    │   ├── ContentTypeError   its content type is another; also a ResponseError
-    │   └── EventTooLargeError      an event grew past max_event_size
-    ├── ReconnectError         an EventSource gives up, and no other error says why
-    ├── ResponseError          the answer is not an event stream
-    └── StreamTimeout          a deadline passed; also a TimeoutError
+    ├── ProtocolError             the bytes are not an event stream, or cannot be read as one
+    │   ├── ContentTypeError      the content type is not text/event-stream; also a ResponseError
+    │   └── EventTooLargeError    an event is larger than max_event_size
+    ├── ReconnectError            an EventSource gives up, and no other error says why
+    ├── ResponseError             the response is not an event stream
+    └── StreamTimeout             a timeout passed; also a TimeoutError
 
-A client's own transport errors (a refused or broken connection) pass through as they are.
-Arguments of the wrong type are a TypeError, wrong values a ValueError, as everywhere in Python.
+`iter_events` lets a client's own transport errors (a refused or broken connection) pass.
+Arguments of the wrong type raise a TypeError, wrong values a ValueError.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,21 +29,20 @@ PREVIEW_LENGTH = 500
 
 
 class SSEError(Exception):
-    """The base of all errors of fastsse."""
+    """The base class of the errors of fastsse."""
 
 
 class ProtocolError(SSEError):
-    """What came is no event stream, or not one that can be read: the base of what tells how."""
+    """The bytes are not an event stream, or cannot be read as one; subclasses say why."""
 
 
 class EventTooLargeError(ProtocolError):
-    """An event grew past `max_event_size`; the parser takes no more.
+    """An event is larger than `max_event_size`; the parser accepts no more bytes.
 
     Attributes:
         limit: the `max_event_size` in force, in bytes.
-        size: the bytes that had come when it was refused: the first number over `limit`, since
-            bytes count one by one, whatever the chunks.
-        events: the events that the same call had completed before, in order.
+        size: always `limit + 1`, for every chunking.
+        events: the events that the same call completed before, in order.
     """
 
     def __init__(self, limit: int, size: int, events: Sequence[Any] = ()) -> None:
@@ -60,20 +59,20 @@ class EventTooLargeError(ProtocolError):
 
 
 class ReconnectError(SSEError):
-    """An EventSource gives up: the server asks for too long a wait, or only ever ends the stream.
+    """An EventSource gives up: the server asks for too long a wait, or ends each stream at once.
 
-    Its cause is the answer that asked for the wait, if one did.
+    Its cause is the response that asked for the wait, if one did.
     """
 
 
 class ResponseError(SSEError):
-    """The response is not an event stream: its status is not 2xx, or its content type is another.
+    """The response is not an event stream: its status is not 2xx, or its content type differs.
 
     Attributes:
         status_code: the status of the response.
         headers: its headers, as the client gave them.
         content_type: its `Content-Type` as sent, or None if it has none.
-        body: the start of its body, at most 4 KiB; what came in 5 seconds if it stalls.
+        body: the start of its body, at most 4 KiB, received within 5 seconds.
         response: the response itself, closed; None after unpickling.
     """
 
@@ -93,7 +92,7 @@ class ResponseError(SSEError):
         self.response = response
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A response holds a connection, which no other process can have.
+        # Without the response: its connection cannot be pickled.
         return type(self), self.args
 
     def __str__(self) -> str:
@@ -113,61 +112,69 @@ class ContentTypeError(ResponseError, ProtocolError):
 
 
 class StreamTimeout(SSEError, TimeoutError):
-    """A deadline of the stream passed.
+    """A timeout passed.
 
     Attributes:
-        deadline: which one: "first_event", "idle" or "total"; of a client, "headers" too.
+        timeout: which one: "first_event", "idle" or "total"; of a client, "connect" and "headers"
+            too.
         seconds: how long it was.
-        chunks, bytes, events: how far the stream had come.
-        elapsed: seconds since iteration began; of a client, since the request was sent,
-            and for "total" since it was sent first.
-        lines: line feeds that had come, where they are counted, which a client does.
-        buffered: the start of the data of the event that was under way, at most 4 KiB.
+        name: what the user called it, such as "idle_timeout".
+        chunks, bytes, lines, events: how much of the stream had been received.
+        elapsed: seconds since iteration began; of a client, since the request was sent, and for
+            "total" since the first attempt began.
+        buffered: the start of the data of the event that was incomplete, at most 4 KiB.
     """
 
     def __init__(
         self,
-        deadline: str,
+        timeout: str,
         seconds: float,
+        *,
+        name: str = "",
         chunks: int = 0,
         bytes: int = 0,
+        lines: int = 0,
         events: int = 0,
         elapsed: float = 0.0,
-        lines: int | None = None,
         buffered: bytes = b"",
     ) -> None:
-        super().__init__(deadline, seconds, chunks, bytes, events, elapsed, lines, buffered)
-        self.deadline = deadline
+        super().__init__(timeout, seconds)
+        self.timeout = timeout
         self.seconds = seconds
+        self.name = name or f"{timeout}_timeout"
         self.chunks = chunks
         self.bytes = bytes
+        self.lines = lines
         self.events = events
         self.elapsed = elapsed
-        self.lines = lines
         self.buffered = buffered
 
-    def with_lines(self, lines: int) -> "StreamTimeout":
-        """The same error, which tells how many line feeds had come."""
-        done = self.chunks, self.bytes, self.events, self.elapsed
-        return StreamTimeout(self.deadline, self.seconds, *done, lines, self.buffered)
-
     def __str__(self) -> str:
-        what = {
-            "headers": "no answer came",
-            "first_event": "no event came",
-            "idle": "no bytes came",
+        missing = {
+            "connect": "no connection",
+            "headers": "no response",
+            "first_event": "no event",
+            "idle": "no bytes",
             "total": "the stream did not end",
-        }[self.deadline]
-        lines = "" if self.lines is None else f"lines: {self.lines}, "
-        told = (
-            f"{what} within {self.deadline}_timeout={self.seconds:g} s (events: {self.events}, "
-            f"{lines}chunks: {self.chunks}, bytes: {self.bytes}, after {self.elapsed:.3f} s)"
+        }[self.timeout]
+        message = (
+            f"{missing} within {self.name}={self.seconds:g} s (events: {self.events}, "
+            f"lines: {self.lines}, chunks: {self.chunks}, bytes: {self.bytes}, "
+            f"after {self.elapsed:.3f} s)"
         )
-        return (
-            f"{told}; the next event began with: {preview(self.buffered)}"
-            if self.buffered
-            else told
-        )
+        start = preview(self.buffered)
+        return f"{message}; the next event began with: {start}" if start else message
+
+
+class Expired(Exception):
+    """A timeout passed while a chunk was awaited; `StreamReader` makes a StreamTimeout of it."""
+
+    def __init__(self, timeout: str, seconds: float, elapsed: float, name: str = "") -> None:
+        super().__init__(timeout, seconds)
+        self.timeout = timeout
+        self.seconds = seconds
+        self.elapsed = elapsed
+        self.name = name
 
 
 def not_usable() -> RuntimeError:

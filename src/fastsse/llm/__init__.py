@@ -19,23 +19,23 @@ if _missing:
         f"fastsse.llm needs {', '.join(_missing)}: python -m pip install 'fastsse-client[llm]'"
     )
 
-from ._answer import Answer  # noqa: E402
-from ._client import Client  # noqa: E402
-from ._decode import DONE, Done, decode  # noqa: E402
-from ._delta import Delta, Token, ToolCallDelta, Usage  # noqa: E402
-from ._deltas import DeltaStream, deltas  # noqa: E402
-from ._errors import (  # noqa: E402
+from .answer import Answer  # noqa: E402
+from .client import Client  # noqa: E402
+from .decode import DONE, Done, decode  # noqa: E402
+from .types import Delta, Token, ToolCallDelta, Usage  # noqa: E402
+from .deltas import DeltaStream, deltas  # noqa: E402
+from .errors import (  # noqa: E402
     DecodeError,
     IncompleteStreamError,
     StreamError,
     TransportError,
     UnknownShapeError,
 )
-from ._message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
-from ._retry import Retry  # noqa: E402
-from ._stats import AnswerStats  # noqa: E402
-from ._timeouts import Timeouts  # noqa: E402
-from ._values import JsonEvent, ValueStream, iter_json  # noqa: E402
+from .message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
+from .options import Retry  # noqa: E402
+from .answer import AnswerStats  # noqa: E402
+from .options import Timeouts  # noqa: E402
+from .values import JsonEvent, ValueStream, iter_json  # noqa: E402
 
 __all__ = [
     "DONE",

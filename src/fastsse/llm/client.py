@@ -1,21 +1,21 @@
-"""`Client`: calls of a server of a language model, over the caller's own HTTP client."""
+"""`Client`: calls to a server of a language model, over the caller's own HTTP client."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 from urllib.parse import urljoin, urlsplit
 
-from ._answer import Answer
-from ._call import Call, without_secrets
-from ._delta import Delta, Token
-from ._deltas import DeltaReader, shape_named
-from ._message import Message
-from ._retry import Retry
-from ._timeouts import DEFAULTS, Timeouts
-from ._tokens import TokenReader
-from ._values import EventReader, JsonEvent, OnError, json_decoder, json_value
+from .._arguments import DEFAULT_MAX_EVENT_SIZE, expect_limit
+from ._request import JsonRequest, without_secrets
+from .answer import Answer
+from .deltas import DeltaReader, TokenReader
+from .options import DEFAULTS, Retry, Timeouts
+from .shapes import shape_named
+from .message import Message
+from .types import Delta, Token
+from .values import EventReader, JsonEvent, OnError, json_decoder, json_value
 
 T = TypeVar("T")
 
@@ -23,51 +23,67 @@ TOKEN = re.compile("[!-~]+")
 VERSION = re.compile(r"v\d+[a-z0-9]*")
 
 
+class HttpClient(Protocol):
+    """The methods of an `httpx.AsyncClient` or `httpx2.AsyncClient` that `Client` calls."""
+
+    @property
+    def build_request(self) -> Any: ...
+    @property
+    def send(self) -> Any: ...
+    @property
+    def aclose(self) -> Any: ...
+
+
 class Client:
-    """Streams answers from a server that speaks as OpenAI's does, and JSON from any other.
+    """Streams answers from a server with OpenAI's API, and JSON from any other server.
 
     Args:
         http: an `httpx.AsyncClient` or `httpx2.AsyncClient`, which stays open, and whose pool,
             proxies, certificates and HTTP versions are used.
         base_url: of the server, with or without a slash or `/v1` at its end.
-        api_key: sent to that server as a bearer token; None for none.
-        model: for calls that name none.
-        timeouts: what the environment and the defaults say otherwise; see `Timeouts`.
+        api_key: sent to that server as a bearer token; None for no key.
+        model: the model of calls that name none.
+        timeouts: replace those of the environment and the defaults; see `Timeouts`.
         retry: how often a request is sent before its first event; None for once.
-        save_failed_requests: a folder where the JSON of each call that fails is saved, so that
-            it can be sent again; None for nowhere.
+        max_event_size: how many bytes an event may have (see `Parser`); None for no limit.
+        save_failed_requests: a folder where the JSON of each failed call is saved, so that it can
+            be sent again; None to save nothing.
 
     Raises:
-        TypeError: http is no such client, or an argument has the wrong type.
-        ValueError: the URL is not absolute, the key is no token, or a timeout makes no sense, in
+        TypeError: http is not such a client, or an argument has the wrong type.
+        ValueError: the URL is not absolute, the key is not a token, or a timeout is not valid, in
             the environment too.
 
     A call raises, before its first event or between two: `TransportError`, `ResponseError`,
-    `StreamTimeout`, `StreamError`, `DecodeError`, and `ProtocolError`, of which
-    `IncompleteStreamError` and `ContentTypeError` are kinds. All are `SSEError`.
+    `StreamTimeout`, `StreamError`, and `ProtocolError`, whose subclasses are `DecodeError`,
+    `IncompleteStreamError`, `EventTooLargeError` and `ContentTypeError`. All are `SSEError`.
     """
 
     def __init__(
         self,
-        http: Any,
+        http: HttpClient,
+        *,
         base_url: str,
         api_key: str | None = None,
         model: str | None = None,
         timeouts: Timeouts | None = None,
         retry: Retry | None = Retry(),  # noqa: B008 - immutable
+        max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE,
         save_failed_requests: str | PathLike[str] | None = None,
     ) -> None:
         if not (hasattr(http, "build_request") and hasattr(http, "aclose")):
             kind = type(http).__qualname__
             raise TypeError(f"http: expected an AsyncClient of httpx or httpx2, got {kind}")
-        # What has a line feed at its end, say, the client would show in its own error.
+        # The HTTP client's own error about a line feed, for example, would show the key.
         if api_key is not None and not TOKEN.fullmatch(api_key):
             raise ValueError("api_key: expected visible ASCII characters and no others")
         self.base_url = _base_of(str(base_url))
         self.model = model
         given = _expect("timeouts", timeouts, Timeouts) or Timeouts()
-        self.timeouts = given.over(Timeouts.from_environment()).over(DEFAULTS)
+        self.timeouts = given.inherit(Timeouts.from_environment()).inherit(DEFAULTS)
         self.retry = _expect("retry", retry, Retry)
+        expect_limit(max_event_size)
+        self._max_event_size = max_event_size
         self._http = http
         self._api_key = api_key
         folder = save_failed_requests
@@ -90,33 +106,31 @@ class Client:
         """Ask for a chat completion: a stream of `Delta`, or with `await` a `Message`.
 
         Args:
-            messages: of the chat so far, as the server takes them.
+            messages: the chat so far, as the server expects them.
             model: for this call.
-            timeouts: for this call; see `Timeouts` for what it leaves open.
-            headers: more of them.
-            on_error: "raise" for a DecodeError at the first event that is no chunk of an answer,
-                "skip" to pass over it.
-            require_end: raise IncompleteStreamError if it ends with neither `[DONE]` nor a finish
-                reason.
+            timeouts: for this call; those not given are the client's.
+            headers: further headers.
+            on_error: "raise" a DecodeError at the first event that is not a chunk of an answer, or
+                "skip" such events.
+            require_end: raise IncompleteStreamError if it ends without `[DONE]` or a finish
+                reason; False accepts a stream that stops without either.
             options: the rest of the request, such as `temperature`, `max_tokens`, `seed`,
-                `tools`; what is None is left out. Usage is asked for, unless `stream_options`
-                says otherwise.
+                `tools`; None is left out. Usage is requested, unless `stream_options` says
+                otherwise.
 
         Raises:
-            TypeError: messages is a text.
+            TypeError: messages is a str.
             ValueError: `stream` or `timeout` is among the options.
         """
         if isinstance(messages, str):
-            raise TypeError("messages: expected a list of them, got str")
+            raise TypeError("messages: expected a list of messages, got str")
         return self._answer(
             "chat/completions",
             {"messages": list(messages)},
-            DeltaReader(shape_named("openai-chat")),
+            DeltaReader(shape_named("openai-chat"), on_error=on_error, require_end=require_end),
             model=model,
             timeouts=timeouts,
             headers=headers,
-            on_error=on_error,
-            require_end=require_end,
             options=options,
         )
 
@@ -133,13 +147,13 @@ class Client:
     ) -> Answer[Token, Message]:
         """Ask for a completion: a stream of `Token`, or with `await` a `Message`.
 
-        Tokens have their ids if the server sends them, as vLLM does for `return_token_ids=True`.
+        Tokens have ids if the server sends them, as vLLM does for `return_token_ids=True`.
 
         Args:
-            prompt: a text, or the ids of its tokens.
+            prompt: a text, or its token ids.
             model: for this call.
-            timeouts: for this call; see `Timeouts` for what it leaves open.
-            headers: more of them.
+            timeouts: for this call; those not given are the client's.
+            headers: further headers.
             on_error: "raise" or "skip", as for `chat`.
             require_end: as for `chat`.
             options: the rest of the request, such as `max_tokens`, `stop_token_ids`, `top_k`.
@@ -149,16 +163,16 @@ class Client:
                 asked for.
         """
         if options.get("n") not in (None, 1):
-            raise ValueError(f"n: expected 1, since tokens do not tell choices: {options['n']}")
+            raise ValueError(f"n: expected 1, since a Token names no choice, got {options['n']}")
         return self._answer(
             "completions",
             {"prompt": prompt if isinstance(prompt, str) else list(prompt)},
-            TokenReader(shape_named("openai-completions")),
+            TokenReader(
+                shape_named("openai-completions"), on_error=on_error, require_end=require_end
+            ),
             model=model,
             timeouts=timeouts,
             headers=headers,
-            on_error=on_error,
-            require_end=require_end,
             options=options,
         )
 
@@ -200,24 +214,21 @@ class Client:
         """Ask any server: a stream of `JsonEvent`, or with `await` one JSON value.
 
         Args:
-            url: from the base URL on, as links go: "embeddings" is below it, "/events" at the
-                server's root, and an absolute one is where it says; the key goes to no other
-                server.
-            body: sent as JSON, as it is; but where it has a `stream`, a call that is awaited says
-                false there, and leaves `stream_options` out.
-            type: what each value has to be; None for any JSON.
-            timeouts: for this call; see `Timeouts` for what it leaves open.
-            headers: more of them.
+            url: relative to the base URL, as links are: "embeddings" is below it, "/events" is at
+                the server's root; or absolute. The key is not sent to any other server.
+            body: sent as JSON, unchanged, except that an awaited call turns `stream` to false and
+                leaves `stream_options` out.
+            type: the type of each value; None for any JSON.
+            timeouts: for this call; those not given are the client's.
+            headers: further headers.
             on_error: "raise" or "skip", as for `chat`.
             require_end: raise IncompleteStreamError if it ends without `[DONE]`.
         """
         loads = json_decoder(type)
         return Answer(
-            self._call(url, body, timeouts, headers),
-            EventReader(loads),
+            self._request(url, body, timeouts, headers),
+            EventReader(loads, on_error=on_error, require_end=require_end),
             lambda content: json_value(content, loads),
-            on_error=on_error,
-            require_end=require_end,
         )
 
     def _answer(
@@ -229,14 +240,12 @@ class Client:
         model: str | None,
         timeouts: Timeouts | None,
         headers: Mapping[str, str] | None,
-        on_error: OnError,
-        require_end: bool,
         options: dict[str, Any],
     ) -> Answer[Any, Message]:
         if "stream" in options:
-            raise ValueError("stream: `async with` streams, and `await` does not")
+            raise ValueError("stream: not an option: `async with` streams, `await` does not")
         if "timeout" in options:
-            raise ValueError("timeout: expected timeouts=Timeouts(...), which has five")
+            raise ValueError("timeout: not an option: pass timeouts=Timeouts(...)")
         asked: dict[str, Any] = {
             "model": model or self.model,
             **body,
@@ -245,29 +254,29 @@ class Client:
             **options,
         }
         given = {name: value for name, value in asked.items() if value is not None}
-        call = self._call(path, given, timeouts, headers)
-        return Answer(call, reader, reader.whole, on_error=on_error, require_end=require_end)
+        return Answer(self._request(path, given, timeouts, headers), reader, reader.whole)
 
-    def _call(
+    def _request(
         self,
         url: str,
         body: Mapping[str, Any],
         timeouts: Timeouts | None,
         headers: Mapping[str, str] | None,
-    ) -> Call:
+    ) -> JsonRequest:
         url = urljoin(self.base_url, url)
-        # Nobody else is to have it.
+        # The key goes to this server only.
         is_home = urlsplit(url)[:2] == urlsplit(self.base_url)[:2]
         has_key = self._api_key is not None and is_home
         key = {"Authorization": f"Bearer {self._api_key}"} if has_key else {}
         given = _expect("timeouts", timeouts, Timeouts)
-        return Call(
+        return JsonRequest(
             self._http,
             url,
             body,
             headers={**key, **(headers or {})},
-            timeouts=self.timeouts if given is None else given.over(self.timeouts),
+            timeouts=self.timeouts if given is None else given.inherit(self.timeouts),
             retry=self.retry or Retry(attempts=1),
+            max_event_size=self._max_event_size,
             save_failed_requests=self._folder,
         )
 
@@ -280,12 +289,12 @@ def _expect(name: str, value: T | None, kind: type[T]) -> T | None:
 
 
 def _base_of(url: str) -> str:
-    """The URL that paths are added to: with a version, which is /v1 if it has none."""
+    """The URL that paths are appended to: with its version, or with /v1 if it has none."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"base_url: expected http:// or https:// and a host, got {url!r}")
     if parts.query or parts.fragment:
-        raise ValueError("base_url: expected no query and no fragment, which no call would have")
+        raise ValueError("base_url: expected no query and no fragment")
     base = url.rstrip("/")
     if not any(VERSION.fullmatch(part) for part in parts.path.split("/")):
         base += "/v1"

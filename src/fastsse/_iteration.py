@@ -1,0 +1,181 @@
+"""`Stream`: `for` and `async for`, `next` and `anext`, `with` and `async with` over a reader.
+
+Readers take all decisions; the methods here only wait for chunks, in the two ways there are, and
+hand them on. Each layer's stream is this class over a reader of that layer.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from ._errors import SSEError
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Reader(Protocol[T_co]):
+    """Turns chunks into items, and remembers how the stream ended."""
+
+    @property
+    def pending(self) -> Iterator[T_co]:
+        """The items that are received and not yielded."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no more chunks are to be received."""
+
+    def receive(self, chunk: Any) -> Iterator[T_co]:
+        """The items of a chunk, which are pending from now on."""
+
+    def end(self) -> Iterator[T_co]:
+        """The items that the end of the stream completes."""
+
+    def fail(self, error: BaseException) -> BaseException:
+        """Record what failed; returns what to raise."""
+
+    def finish(self) -> None:
+        """Raise what ended the stream, if it was an error."""
+
+    def expect_open(self) -> None:
+        """Raise RuntimeError if the stream was closed before its end."""
+
+
+class Stream(Generic[T]):
+    """The items of a stream, for one loop after another: each goes on where the last stopped."""
+
+    __slots__ = ()
+
+    reader: Reader[T]
+
+    def chunks(self) -> Iterator[Any]:
+        """The chunks to come; the same iterator each time."""
+        raise NotImplementedError
+
+    async def achunks(self) -> AsyncIterator[Any]:
+        """The chunks to come; the same iterator each time."""
+        raise NotImplementedError
+
+    def expect_loop(self, *, is_async: bool) -> None:
+        """Raise TypeError if the source cannot be read that way."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[T]:
+        reader = self.reader
+        reader.expect_open()
+        self.expect_loop(is_async=False)
+        with _Failures(self):
+            for item in reader.pending:
+                yield item
+            if not reader.is_over:
+                for chunk in self.chunks():
+                    for item in reader.receive(chunk):
+                        yield item
+                    if reader.is_over:
+                        break
+                else:
+                    for item in reader.end():
+                        yield item
+            reader.finish()
+
+    async def __aiter__(self) -> AsyncGenerator[T]:
+        reader = self.reader
+        reader.expect_open()
+        self.expect_loop(is_async=True)
+        async with _Failures(self):
+            for item in reader.pending:
+                yield item
+            if not reader.is_over:
+                async for chunk in await self.achunks():
+                    for item in reader.receive(chunk):
+                        yield item
+                    if reader.is_over:
+                        break
+                else:
+                    for item in reader.end():
+                        yield item
+            reader.finish()
+
+    def __next__(self) -> T:
+        for item in self:
+            return item
+        raise StopIteration
+
+    async def __anext__(self) -> T:
+        # As __aiter__ does it, but an async generator per item would have to be closed as well.
+        reader = self.reader
+        reader.expect_open()
+        self.expect_loop(is_async=True)
+        async with _Failures(self):
+            for item in reader.pending:
+                return item
+            if not reader.is_over:
+                async for chunk in await self.achunks():
+                    for item in reader.receive(chunk):
+                        return item
+                    if reader.is_over:
+                        break
+                else:
+                    for item in reader.end():
+                        return item
+            reader.finish()
+        raise StopAsyncIteration
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+class _Failures:
+    """Hands an exception to the reader, raises what that makes of it, and closes the source.
+
+    An error of a client leaves closing to the client's own `with`.
+    """
+
+    def __init__(self, stream: Stream[Any]) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None or kind is GeneratorExit:
+            return
+        fault = self._stream.reader.fail(error)
+        if isinstance(fault, SSEError):
+            with suppress(Exception):
+                self._stream.close()
+        if fault is not error:
+            raise fault from fault.__cause__
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None or kind is GeneratorExit:
+            return
+        fault = self._stream.reader.fail(error)
+        if isinstance(fault, SSEError):
+            with suppress(Exception):
+                await self._stream.aclose()
+        if fault is not error:
+            raise fault from fault.__cause__
