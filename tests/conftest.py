@@ -3,6 +3,7 @@
 With pytest-xdist, all tests run on several workers, and those that the command line picks on one.
 """
 
+import gc
 import importlib
 import os
 import platform
@@ -91,6 +92,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     asked = "inference_server" in item.config.option.markexpr
     if item.get_closest_marker("inference_server") and not asked:
         pytest.skip(INFERENCE_SERVER)
+
+
+def pytest_collection_finish() -> None:
+    """Hide what is loaded from the garbage collector, which some tests run once each."""
+    # Hypothesis registers a `random.Random` on import, and warns if that one is frozen.
+    importlib.import_module("hypothesis")
+    gc.collect()
+    gc.freeze()
 
 
 def twins(config: pytest.Config) -> list[ModuleType]:
