@@ -1,8 +1,11 @@
-"""Options: `--pure` tests without the compiled twin, `--core` only what needs no client.
+"""Which tests run: by marker, by `--all`, by `--pure` (one twin), and by `--core` (no client).
 
-With pytest-xdist, all tests run on several workers, and those that the command line picks on one.
+Alone, `pytest` runs what is not marked `net`, `slow` or `inference_server`, in one process. A file
+that is named on the command line runs whole. `--all`, `-m net` and `-m slow` run on several workers
+if pytest-xdist is there.
 """
 
+import gc
 import importlib
 import os
 import platform
@@ -10,7 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
+import seeds
+from inference_server import REMEDY as INFERENCE_SERVER
+from paths import SOURCE
 
 CLIENT_MODULES = [
     "aiohttp", "aiohttp_sse_client", "anthropic", "brotli", "fastapi", "groq", "httpx", "httpx2",
@@ -18,21 +25,17 @@ CLIENT_MODULES = [
     "niquests", "openai", "pyreqwest", "requests", "requests_sse", "sseclient", "stamina", "trio",
     "trustme", "uvicorn", "zstandard",
 ]  # fmt: skip
-BEYOND_CORE = {
-    "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
-    "test_event_source.py", "test_every_client.py", "test_gate.py", "test_httpx_sse.py",
-    "test_inference_server.py", "test_mcp.py", "test_sdk.py", "test_source.py",
-}  # fmt: skip
-SOURCE = Path(__file__).parent.parent / "src" / "fastsse"
-INFERENCE_SERVER = (
-    "heavy: run `python -m pip install -e '.[inference-server]' && pytest -m inference_server`"
-)
-# Most of the tests wait for a socket, or for a deadline to pass.
+TESTS = Path(__file__).parent
+LEFT_OUT = ["net", "slow", "inference_server"]
+# Their servers and clients listen on and connect to real sockets.
+NET_FIXTURES = {"url", "faulty", "http2_url", "tls_url", "http2_tls_url"}
+# Most of the tests that run on workers wait for a socket, or for a timeout.
 WORKERS = 2 * (os.cpu_count() or 1)
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="run the tests of every marker")
     parser.addoption("--pure", action="store_true", help="test the pure twin alone")
     parser.addoption(
         "--core", action="store_true", help="test what needs only pytest and hypothesis"
@@ -41,15 +44,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Choose the workers before pytest-xdist looks, unless `-n` did; a worker itself has none."""
-    option, sources = config.option, pytest.Config.ArgsSource
-    picked = config.args_source is not sources.TESTPATHS or option.keyword or option.usepdb
+    """Choose workers and seeds before pytest-xdist and hypothesis look."""
+    option = config.option
+    is_long = option.all or option.markexpr in ("net", "slow")
+    picks = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or option.keyword
     is_worker = "PYTEST_XDIST_WORKER" in os.environ
-    if not picked and not is_worker and config.getoption("numprocesses", 1) is None:
+    unset = config.getoption("numprocesses", 1) is None
+    if is_long and unset and not (picks or is_worker or option.usepdb):
         option.numprocesses, option.dist = WORKERS, "loadscope"
+    if seeds.GIVEN and config.getoption("hypothesis_seed", None) is None:
+        option.hypothesis_seed = str(seeds.SEED)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile("fixed", derandomize=True)
+    if not seeds.GIVEN:
+        hypothesis.settings.load_profile("fixed")
     if config.getoption("--pure"):
         os.environ["FASTSSE_PURE"] = "1"
     else:
@@ -78,13 +88,39 @@ def pytest_report_header(config: pytest.Config) -> str:
     import fastsse
 
     twin = "compiled" if fastsse.ACCELERATED else "pure Python"
-    return f"fastsse: {twin} parser, {platform.python_implementation()} at {fastsse.__path__[0]}"
+    python = platform.python_implementation()
+    return f"fastsse: {twin} parser, {python} at {fastsse.__path__[0]}, FASTSSE_SEED={seeds.SEED}"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    name = collection_path.name
-    is_beyond = name in BEYOND_CORE or name.startswith("test_llm_")
-    return is_beyond if config.getoption("--core") else None
+    if not config.getoption("--core") or not collection_path.is_relative_to(TESTS):
+        return None
+    folder, *_ = [*collection_path.relative_to(TESTS).parts, "core"]
+    return True if folder != "core" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        if NET_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("net")
+    if config.option.markexpr or config.option.all:
+        return
+    named = {Path(arg.partition("::")[0]).absolute() for arg in config.args}
+    left_out = [item for item in items if item.path not in named and is_left_out(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def is_left_out(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in LEFT_OUT)
+
+
+def pytest_collection_finish() -> None:
+    """Hide what is loaded from the garbage collector, which some tests run once each."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_init import run
+from scripts import run
 
 from fastsse import llm
 from fastsse.llm import (

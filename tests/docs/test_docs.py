@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import httpx
 import httpx_sse
 import pytest
+from paths import ROOT
+from serving import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -28,7 +30,6 @@ from starlette.routing import Mount, Route
 import fastsse
 from fastsse.cli import demo_server
 
-ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n^```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 
@@ -118,7 +119,7 @@ app = Starlette(
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with demo_server.serve(app) as url:
+    with serve(app) as url:
         yield url
 
 
@@ -250,7 +251,7 @@ class TestFastAPI:
         (block,) = blocks(ROOT / "docs" / "fastapi.md")
         asyncio.run(block.run(names))
         model = Model()
-        with demo_server.serve(model) as upstream, demo_server.serve(names["app"]) as url:
+        with serve(model) as upstream, serve(names["app"]) as url:
             names["UPSTREAM"] = upstream
             yield Endpoint(url, model, names)
 

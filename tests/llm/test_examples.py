@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from faulty_server import FaultyServer
+from paths import EXAMPLES
 from server import serve_http2
+from serving import serve
 
 from fastsse.cli import demo_server
 from fastsse.cli.demo_answers import VOCABULARY
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
 SECONDS = 60
 
 pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not here")
@@ -55,7 +56,7 @@ def fail(example: str, url: str, *arguments: str, **environment: str) -> tuple[s
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[str]:
-    with demo_server.serve(demo_server.app) as url:
+    with serve(demo_server.app) as url:
         yield url
 
 

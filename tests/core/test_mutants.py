@@ -3,8 +3,8 @@
 from types import ModuleType
 
 import pytest
-from conftest import SOURCE
 from feeding import check_all_cases
+from paths import SOURCE
 
 from fastsse import _parser_py
 

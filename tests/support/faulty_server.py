@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from serving import serve
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
-
-from fastsse.cli.demo_server import serve
 
 EVENT_STREAM = {"content-type": "text/event-stream"}
 FOREVER = 60

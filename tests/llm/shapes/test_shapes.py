@@ -9,12 +9,12 @@ from typing import Any, ClassVar, NamedTuple
 import pytest
 from mistralai.client import Mistral
 from mistralai.client.models import TextChunk
+from recorded import recorded_streams
 from sdk_servers import ANTHROPIC, AZURE, OPENAI, Replay, Sdk, call_of
-from test_parser import recorded_streams
+from serving import serve
 
 import fastsse
 from fastsse import ServerSentEvent
-from fastsse.cli.demo_server import serve
 from fastsse.llm import (
     DONE,
     DecodeError,

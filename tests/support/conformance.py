@@ -1,6 +1,6 @@
 """What each parser makes of telling streams, read over a real socket, and the table that says so.
 
-    python tests/conformance.py
+    python tests/support/conformance.py
 
 runs it and writes the table in docs/standard.md; `--json` prints it, with what the test of that
 page compares. What is right is what `reference.py` says.
@@ -21,15 +21,15 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import reference
+from paths import DOCS
 
 # Before the versions, on the page.
 VERSIONS = "Read with "
 TIMES = ("at once", "late")
-PAGE = Path(__file__).parent.parent / "docs" / "standard.md"
+PAGE = DOCS / "standard.md"
 TABLE = re.compile(r"(?<=<!-- written from here -->\n).*(?=<!-- to here -->)", re.DOTALL)
 # How long the server waits for an event to be seen before it sends on, and between chunks.
 PATIENCE = 3.0

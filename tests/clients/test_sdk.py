@@ -12,6 +12,7 @@ import groq._streaming
 import openai
 import openai._streaming
 import pytest
+from recorded import recorded_streams
 from sdk_servers import (
     ANTHROPIC,
     AZURE,
@@ -26,10 +27,9 @@ from sdk_servers import (
     aws_event_stream,
     call_of,
 )
-from test_parser import recorded_streams
+from serving import serve
 
 import fastsse
-from fastsse.cli.demo_server import serve
 from fastsse.sdk import SSEDecoder, accelerate
 
 RECORDED_WITH = {"anthropic": ANTHROPIC, "azure-openai": AZURE, "groq": GROQ}

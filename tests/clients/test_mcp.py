@@ -6,7 +6,6 @@ import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,10 +15,10 @@ from mcp import Client, MCPError
 from mcp.client.streamable_http import DEFAULT_MAX_SSE_EVENT_SIZE, streamable_http_client
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from paths import DOCS
+from serving import serve
 
-from fastsse.cli.demo_server import serve
-
-PAGE = Path(__file__).parent.parent / "docs" / "mcp.md"
+PAGE = DOCS / "mcp.md"
 SIZE = 20_000_000
 STREAM = "text/event-stream"
 STOCK_LIMIT = f"exceeded the {DEFAULT_MAX_SSE_EVENT_SIZE} byte limit"

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import SOURCE
+from paths import SOURCE
 
 TAGS = [
     "bom", "cr-lf", "pending", "limit", "comment", "data", "event", "id", "retry", "dispatch",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PYTHON = os.environ.get("FASTSSE_INFERENCE_PYTHON") or sys.executable
+REMEDY = "heavy: run `python -m pip install -e '.[inference-server]' && pytest -m inference_server`"
 STARTS_WITHIN = 300
 ENDS_WITHIN = 30
 CONTEXT = 32_768

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-
-from fastsse.cli.demo_server import serve
+from serving import serve
 
 Chunks = AsyncIterator[bytes]
 

@@ -25,9 +25,9 @@ import server
 import urllib3
 from opening import ASYNC, SYNC, Opener
 from proxy import WAYS, serve_proxy
+from serving import serve
 
 import fastsse
-from fastsse.cli.demo_server import serve
 
 CODINGS = ["identity", "gzip", "deflate", "br", "zstd"]
 PROTOCOLS = {"HTTP/1.1": "url", "HTTP/1.1 over TLS": "tls_url", "HTTP/2 over TLS": "http2_tls_url"}

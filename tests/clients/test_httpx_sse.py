@@ -24,11 +24,11 @@ import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import LOOPS, connections_of
-from test_parser import recorded_streams
+from recorded import recorded_streams
+from serving import serve
 
 import fastsse
 import fastsse.httpx_sse as ours
-from fastsse.cli.demo_server import serve
 
 Facts = tuple[str, str, str, int | None, Any]
 
@@ -187,7 +187,7 @@ class TestDifferences:
 
     def test_the_page_has_them(self) -> None:
         page = differences.PAGE.read_text(encoding="utf-8")
-        assert page == differences.page(), "run `python tests/differences.py`"
+        assert page == differences.page(), "run `python tests/support/differences.py`"
         assert page.count("\n| ") == sum(map(len, differences.TABLES.values())) + 2
 
     def test_the_version_is_that_of_the_names(self) -> None:
@@ -468,7 +468,7 @@ def test_types(tmp_path: Path) -> None:
 # Those of httpx-sse's own tests that do not pass on ours: how many have names that begin so.
 NOT_ON_OURS = {
     # Of the functions that split lines inside httpx-sse, which are not here. Our parser has no
-    # such step; tests/cases.py and tests/test_parser.py have what these look at.
+    # such step; tests/support/cases.py and tests/core/test_parser.py have what these look at.
     "test_decoders.TestSplitlinesSSE.": 11,
     "test_decoders.TestSSELineDecoder.": 25,
     "test_api.test_iter_sse_lines_basic": 1,

@@ -1,14 +1,13 @@
 """What `import fastsse` gives and loads, which twin it picks, and who imports whom."""
 
 import ast
-import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import SOURCE
+from paths import SOURCE
+from scripts import run
 
 import fastsse
 
@@ -25,16 +24,6 @@ LAYERS = [
     {"cli"},
     {"__main__"},
 ]
-
-
-def run(script: str, **environment: str) -> str:
-    inherited = {name: value for name, value in os.environ.items() if name != "FASTSSE_PURE"}
-    environment = inherited | {"PYTHONPATH": os.pathsep.join(sys.path)} | environment
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def test_names() -> None:

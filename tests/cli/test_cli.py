@@ -13,10 +13,11 @@ from typing import Any
 import httpx
 import pytest
 from faulty_server import FaultyServer
+from serving import serve
 
 import fastsse
 from fastsse.cli.demo_answers import VOCABULARY
-from fastsse.cli.demo_server import app, serve
+from fastsse.cli.demo_server import app
 from fastsse.cli.exit import Exit
 
 COMMAND = [sys.executable, "-m", "fastsse"]

@@ -2,11 +2,9 @@
 
 import array
 import mmap
-import os
 import sys
 import threading
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +15,7 @@ from cases import CASES, LIMIT_CASES, Case, LimitCase
 from feeding import check_case, check_limit_case, chunkings, outcome_of, plain
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded import recorded_streams
 
 from fastsse import EventTooLargeError
 
@@ -103,16 +102,6 @@ def test_an_event_comes_out_of_the_feed_that_completes_it(twin: Any, case: Case)
     for at in range(len(case.stream)):
         seen += plain(parser.feed(case.stream[at : at + 1]))
         assert seen == reference.parse(case.stream[: at + 1]).events, at
-
-
-def recorded_streams() -> Iterator[Any]:
-    folder = os.environ.get("FASTSSE_STREAMS")
-    paths = sorted(Path(folder).rglob("*.sse")) if folder else []
-    for path in paths:
-        yield pytest.param(path, id=f"{path.parent.name}-{path.stem}")
-    if not paths:
-        reason = "FASTSSE_STREAMS names no folder of recorded streams (*.sse)"
-        yield pytest.param(None, marks=pytest.mark.skip(reason=reason))
 
 
 @pytest.mark.parametrize("path", list(recorded_streams()))

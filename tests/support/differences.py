@@ -1,21 +1,21 @@
 """Where fastsse.httpx_sse differs from httpx-sse, each line shown by running both.
 
-`python tests/differences.py` writes the lines into docs/differences.md.
+`python tests/support/differences.py` writes the lines into docs/differences.md.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import httpx2
 import httpx_sse
+from paths import DOCS
 
 import fastsse
 import fastsse.httpx_sse
 
-PAGE = Path(__file__).parent.parent / "docs" / "differences.md"
+PAGE = DOCS / "differences.md"
 BEGIN, END = "<!-- differences -->\n", "<!-- end of differences -->\n"
 HEAD = f"| | httpx-sse {httpx_sse.__version__} | `fastsse.httpx_sse` |\n|---|---|---|\n"
 MIB = 1024 * 1024

@@ -19,8 +19,8 @@ import httpx2
 import inference_server
 import openai
 import pytest
-from conftest import INFERENCE_SERVER
-from inference_server import COMMANDS, CONTEXT, WORDS, InferenceServer
+from inference_server import COMMANDS, CONTEXT, REMEDY, WORDS, InferenceServer
+from paths import EXAMPLES
 from reading import connections_of
 
 import fastsse
@@ -52,9 +52,7 @@ TOOL = {
     },
 }
 
-EXAMPLES = {
-    path: path.read_text() for path in (Path(__file__).parent.parent / "examples").glob("*.py")
-}
+EXAMPLES = {path: path.read_text() for path in EXAMPLES.glob("*.py")}
 EXAMPLES_WITH_IDS = [path for path, code in EXAMPLES.items() if "return_token_ids" in code]
 COMMAND_LINES = [
     pytest.param(["-m", "fastsse", "chat", "Why?"], id="fastsse chat"),
@@ -70,7 +68,7 @@ TELLING_WORDS = [word for word in WORDS if not word.isascii() or word in ("moon"
 @pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not inference_server.is_installed("transformers"):
-        pytest.fail(INFERENCE_SERVER)
+        pytest.fail(REMEDY)
     folder = tmp_path_factory.mktemp("model")
     inference_server.make_model(folder)
     return folder

@@ -16,8 +16,8 @@ from pathlib import Path
 import paired
 import pytest
 from paired import Comparison, Verdict, compare, turns
+from paths import BENCHMARKS
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 RECIPE = BENCHMARKS / "README.md"
 SLOW = "    [bytearray(chunk) for chunk in chunks for _ in range(30)]\n"
 

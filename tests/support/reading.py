@@ -16,9 +16,9 @@ import server
 import trio
 import trustme
 from faulty_server import FaultyServer, serve_faults
+from serving import serve
 
 import fastsse
-from fastsse.cli.demo_server import serve
 
 CLIENTS = {"httpx": httpx, "httpx2": httpx2}
 LOOPS: dict[str, Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]] = {

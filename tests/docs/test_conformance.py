@@ -9,7 +9,7 @@ import conformance
 import pytest
 from conformance import PAGE, PEERS, TABLE, Report
 
-REMEDY = "run `python tests/conformance.py`"
+REMEDY = "run `python tests/support/conformance.py`"
 
 
 @pytest.fixture(scope="module")
