@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._arguments import DEFAULT_MAX_EVENT_SIZE
 from ._both_ways import BothWays
-from ._check import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
-from ._clients import source_of
-from ._deadlines import Deadlines, Expired, on_event_loop, on_socket
+from ._response import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
+from .clients import source_of
+from .deadlines import Deadlines, Expired, on_event_loop, on_socket
 from ._errors import EventTooLargeError, SSEError, StreamTimeout
 from ._parser import Parser, ServerSentEvent
-from ._source import Response, Source
+from .clients import Response, Source
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -21,8 +21,8 @@ import anyio
 
 from . import EventStream, ServerSentEvent, iter_events
 from ._arguments import DEFAULT_MAX_EVENT_SIZE
-from ._check import is_event_stream
-from ._clients import source_of
+from ._response import is_event_stream
+from .clients import source_of
 from ._reconnection import Patience, Reconnection, interval_of
 from ._request import Route, ask_from, headers_for_events
 

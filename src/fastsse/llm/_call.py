@@ -14,8 +14,8 @@ import anyio
 import msgspec
 import stamina
 
-from .._check import BODY_SECONDS, astart_of, response_error
-from .._clients import source_of
+from .._response import BODY_SECONDS, astart_of, response_error
+from ..clients import source_of
 from .._errors import StreamTimeout
 from .._parser import ServerSentEvent
 from .._request import headers_for_events

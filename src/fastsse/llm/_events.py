@@ -6,7 +6,7 @@ from itertools import chain
 from time import perf_counter_ns
 from typing import Any, Protocol, Self
 
-from .._clients import source_of
+from ..clients import source_of
 from .._parser import ServerSentEvent
 from .._stream import EventStream, StreamStats, iter_events
 

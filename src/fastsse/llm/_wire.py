@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from .._clients import source_of
-from .._deadlines import Deadlines
+from ..clients import source_of
+from ..deadlines import Deadlines
 from .._errors import ProtocolError, SSEError, StreamTimeout
 from .._parser import Parser, ServerSentEvent
 from .._stream import EventStream
