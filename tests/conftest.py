@@ -20,7 +20,7 @@ CLIENT_MODULES = [
 ]  # fmt: skip
 BEYOND_CORE = {
     "test_cli.py", "test_clients.py", "test_conformance.py", "test_deadlines.py", "test_docs.py",
-    "test_event_source.py", "test_every_client.py", "test_gate.py", "test_httpx_sse.py",
+    "test_event_source.py", "test_every_client.py", "test_faults.py", "test_gate.py", "test_httpx_sse.py",
     "test_inference_server.py", "test_mcp.py", "test_sdk.py", "test_source.py",
 }  # fmt: skip
 SOURCE = Path(__file__).parent.parent / "src" / "fastsse"

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._arguments import DEFAULT_MAX_EVENT_SIZE
 from ._both_ways import BothWays
-from ._response import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
-from .clients import source_of
-from .deadlines import Deadlines, Expired, on_event_loop, on_socket
 from ._errors import EventTooLargeError, SSEError, StreamTimeout
 from ._parser import Parser, ServerSentEvent
-from .clients import Response, Source
+from ._response import BODY_SECONDS, astart_of, is_event_stream, response_error, start_of
+from .clients import Response, Source, source_of
+from .deadlines import Deadlines, Expired, on_event_loop, on_socket
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -88,8 +87,9 @@ def iter_events(
             which is not checked.
         last_event_id: the last event ID before this stream, as of a connection that broke.
         max_event_size: how many bytes an event may have (see `Parser`), None for any.
-        first_event_timeout: seconds until the first event; None or 0 for none of ours, as below.
+        first_event_timeout: seconds until the first event; None for no limit of ours, as above.
         idle_timeout: seconds that a wait for bytes may take; any byte ends it, a comment's too.
+            Before the first event it counts only without a `first_event_timeout`.
         total_timeout: seconds that the whole stream may take.
         check_response: raise ResponseError, before the first event, unless the status is 2xx
             and the content type is text/event-stream.
@@ -100,7 +100,7 @@ def iter_events(
 
     Raises:
         TypeError: the source is none of these, or an argument has the wrong type.
-        ValueError: an argument is negative.
+        ValueError: a timeout or a size is 0 or less.
 
     While iterating: `ResponseError`, `StreamTimeout` and `EventTooLargeError`, each after the
     events before it, and what the client itself raises.
@@ -269,6 +269,10 @@ class EventStream(BothWays[ServerSentEvent]):
     def close(self) -> None:
         """Close the response of a stream read with `for`; closing again does nothing.
 
+        It returns at once, also while another thread waits for an event: over HTTP/1.1 that
+        thread goes on at once too, and its loop raises the client's error. Over HTTP/2 and over
+        pyreqwest that thread goes on when its wait ends.
+
         Raises:
             TypeError: the response is asynchronous.
         """
@@ -295,18 +299,22 @@ class EventStream(BothWays[ServerSentEvent]):
 
     def _begin(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         self._start()
-        if self._check_response and not is_event_stream(self._source):
-            guarded = on_socket(chunks, self._body_deadlines(), self._source)
-            raise response_error(self._source, start_of(self._source.decode(guarded)))
+        source = self._source
+        if self._check_response and not is_event_stream(source.status, source.headers):
+            guarded = on_socket(chunks, self._body_deadlines(), source)
+            body = start_of(source.decode(guarded))
+            raise response_error(source.status, source.headers, body, source.response)
         if self._deadlines:
             chunks = on_socket(chunks, self._deadlines, self._source)
         return self._source.decode(chunks)
 
     async def _abegin(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         self._start()
-        if self._check_response and not is_event_stream(self._source):
-            guarded = on_event_loop(chunks, self._body_deadlines(), self._source)
-            raise response_error(self._source, await astart_of(self._source.adecode(guarded)))
+        source = self._source
+        if self._check_response and not is_event_stream(source.status, source.headers):
+            guarded = on_event_loop(chunks, self._body_deadlines(), source)
+            body = await astart_of(source.adecode(guarded))
+            raise response_error(source.status, source.headers, body, source.response)
         if self._deadlines:
             chunks = on_event_loop(chunks, self._deadlines, self._source)
         return self._source.adecode(chunks)
@@ -314,7 +322,8 @@ class EventStream(BothWays[ServerSentEvent]):
     def _start(self) -> None:
         now = perf_counter_ns()
         self._started_ns = self._started_ns or now
-        self._deadlines.spent = (now - self._started_ns) / 1e9
+        age = (now - self._started_ns) / 1e9
+        self._deadlines.request_age = self._deadlines.call_age = age
 
     def _body_deadlines(self) -> Deadlines:
         return Deadlines(None, None, min(BODY_SECONDS, self._deadlines.total))
@@ -368,7 +377,7 @@ class EventStream(BothWays[ServerSentEvent]):
         self._finished_ns = perf_counter_ns()
         self._error = error
         if isinstance(error, Expired):
-            self._error = self._timeout(error.deadline, error.seconds)
+            self._error = self._timeout(error.timeout, error.seconds)
             self._error.__cause__ = error.__cause__
         return self._error
 

@@ -1,33 +1,50 @@
-"""What a stream is read from: its chunks, how it is closed, and what a wait for them stands on."""
+"""`Source`: how one response is read and closed, and what its timeouts and errors are."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
+
+from ._fault import Fault
 
 Chunks = Iterable[bytes]
 AsyncChunks = AsyncIterable[bytes]
 
 
 class Response(Protocol):
-    """What the responses of all clients have in common, for those who check types."""
+    """A response of any client, for type checkers."""
 
     @property
     def headers(self) -> Any: ...
 
 
-class Source(NamedTuple):
-    """How one source is read and closed; None where it cannot be, in that style.
+def close_nothing() -> None:
+    """Closes a source that needs no closing."""
 
-    Chunks are bytes as they land, for deadlines to see each; where they are coded, `decoding`
-    makes of them a response of the client's own kind, which decodes them.
+
+async def aclose_nothing() -> None:
+    """Closes an asynchronous source that needs no closing."""
+
+
+class Source(NamedTuple):
+    """What `iter_events` reads: a client's response, or an iterable of chunks.
 
     Attributes:
-        response: what is checked before the first event; None for a plain iterable.
-        status, headers: those of the response, whatever its client calls them.
-        timeout: gives the client's own for a wait on this response, with `gettimeout` and
-            `settimeout` as sockets have; None or an error where there is no public way to it.
-        descriptor: gives the file descriptor of the response's connection, if that carries
-            nothing else; None or an error where there is none.
+        name: the type of the source, for error messages.
+        chunks: gives the chunks as received; None if the source is asynchronous.
+        async_chunks: gives the chunks as received; None if the source is synchronous.
+        close: closes the response, also while another thread waits for its bytes; None if the
+            source is asynchronous.
+        aclose: closes the response; None if the source is synchronous.
+        response: the response; None for a plain iterable.
+        status, headers: of the response, whatever its client calls them.
+        decoding: makes a response of the client's own type from coded chunks, which decodes them;
+            None if chunks are the content.
+        timeout: gives the client's read timeout for this response, as an object with the methods
+            `gettimeout` and `settimeout` of a socket; gives None or raises if it cannot be
+            reached.
+        descriptor: gives the file descriptor of the response's connection; gives None or raises
+            if other streams share the connection, or if it cannot be reached.
+        fault: what an exception that reading raises says about the transport; None if nothing.
     """
 
     name: str
@@ -41,45 +58,73 @@ class Source(NamedTuple):
     decoding: Callable[[Any], Any] | None = None
     timeout: Callable[[], Any] = lambda: None
     descriptor: Callable[[], int | None] = lambda: None
+    fault: Callable[[BaseException], Fault | None] = lambda _: None
 
     def iterate(self) -> Iterator[bytes]:
-        """The chunks for `for`, as they land."""
+        """The chunks for `for`, as received."""
         if self.chunks is None:
             raise TypeError(f"{self.name} is asynchronous: expected `async for`, got `for`")
         return iter(self.chunks())
 
     def aiterate(self) -> AsyncIterator[bytes]:
-        """The chunks for `async for`, as they land."""
+        """The chunks for `async for`, as received."""
         if self.async_chunks is None:
             raise TypeError(f"{self.name} is synchronous: expected `for`, got `async for`")
         return aiter(self.async_chunks())
 
     def decode(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The content of chunks that landed."""
+        """The content of these chunks."""
         if self.decoding is None:
             return chunks
         decoded: Iterator[bytes] = self.decoding(chunks).iter_bytes()
         return decoded
 
     def adecode(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The content of chunks that landed."""
+        """The content of these chunks."""
         if self.decoding is None:
             return chunks
         decoded: AsyncIterator[bytes] = self.decoding(chunks).aiter_bytes()
         return decoded
 
     def read_timeout(self) -> Any:
-        """The client's own for a wait on this response; None where there is no way to it."""
+        """The client's read timeout for this response; None if it cannot be reached."""
         with suppress(Exception):
             return self.timeout()
         return None
 
     def socket(self) -> Any:
-        """A second handle of the socket of this response alone, to shut it down; None without."""
-        with suppress(Exception):
-            descriptor = self.descriptor()
-            if descriptor is not None:
-                import socket
+        """A second handle of this response's own socket, to be closed after use; None without."""
+        return socket_of(self.descriptor)
 
-                return socket.fromfd(descriptor, socket.AF_INET, socket.SOCK_STREAM)
-        return None
+    def is_read_timeout(self, error: BaseException) -> bool:
+        """Whether the client's read timeout raised this."""
+        fault = self.fault(error)
+        return fault is not None and fault.kind == "read_timeout"
+
+
+def kept(content: bytes, *, lost: bool) -> bytes:
+    """The content of a response that was read; RuntimeError if it was lost on the way."""
+    if lost and not content:
+        raise RuntimeError("the response was read or closed before, and its content is not kept")
+    return content
+
+
+def socket_of(descriptor: Callable[[], int | None]) -> Any:
+    """A second handle of the socket that has this file descriptor; None if it has none."""
+    with suppress(Exception):
+        number = descriptor()
+        if number is not None:
+            import socket
+
+            return socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM)
+    return None
+
+
+def shut_down(descriptor: Callable[[], int | None]) -> None:
+    """Shut down the socket that has this file descriptor, so that a wait for its bytes ends."""
+    sock = socket_of(descriptor)
+    if sock is not None:
+        import socket
+
+        with sock, suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)

@@ -14,11 +14,11 @@ import anyio
 import msgspec
 import stamina
 
-from .._response import BODY_SECONDS, astart_of, response_error
-from ..clients import source_of
 from .._errors import StreamTimeout
 from .._parser import ServerSentEvent
 from .._request import headers_for_events
+from .._response import BODY_SECONDS, astart_of, response_error
+from ..clients import source_of
 from ._closing import close
 from ._retry import Retry
 from ._timeouts import WHOLE_ANSWER, Timeouts
@@ -166,7 +166,8 @@ class Call:
                 body = b""
                 with anyio.move_on_after(BODY_SECONDS):
                     body = await astart_of(response.aiter_bytes())
-                raise response_error(source_of(response), body)
+                source = source_of(response)
+                raise response_error(source.status, source.headers, body, response)
             with our_errors(self.shown_url):
                 return response, await response.aread()
         finally:

@@ -6,9 +6,9 @@ from itertools import chain
 from time import perf_counter_ns
 from typing import Any, Protocol, Self
 
-from ..clients import source_of
 from .._parser import ServerSentEvent
 from .._stream import EventStream, StreamStats, iter_events
+from ..clients import source_of
 
 
 class Events(Protocol):

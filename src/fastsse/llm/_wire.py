@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ..clients import source_of
-from ..deadlines import Deadlines
 from .._errors import ProtocolError, SSEError, StreamTimeout
 from .._parser import Parser, ServerSentEvent
 from .._stream import EventStream
+from ..clients import source_of
+from ..deadlines import Deadlines
 from ._closing import close
 from ._errors import TransportError
 from ._stats import Stamps
@@ -52,11 +52,11 @@ class AnswerEvents(EventStream):
         self._url = url
         self._timeouts = timeouts
         self._spent = spent
-        total = timeouts.total and max(timeouts.total - spent, SHORTEST)
+        total = max(timeouts.total - spent, SHORTEST) if timeouts.total else None
         super().__init__(
             source_of(response)._replace(aclose=partial(close, http, response.request, response)),
             Parser(),
-            Deadlines(timeouts.first_event, timeouts.idle, total),
+            Deadlines(timeouts.first_event or None, timeouts.idle or None, total),
             check_response=True,
             flush_at_end=True,
             started_ns=sent_ns,
