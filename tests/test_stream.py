@@ -229,6 +229,49 @@ def test_the_idle_deadline_is_judged_between_chunks() -> None:
     assert seen == ["a", "b"]
 
 
+def test_idle_does_not_count_before_the_first_event() -> None:
+    def source() -> Iterator[bytes]:
+        time.sleep(0.1)
+        yield b"data: a\n\n"
+        time.sleep(0.1)
+        yield b"data: b\n\n"
+
+    stream = fastsse.iter_events(source(), first_event_timeout=9, idle_timeout=0.05)
+    assert next(stream).data == "a"
+    assert next(stream).data == "b"
+    with pytest.raises(fastsse.StreamTimeout, match=r"idle_timeout=0\.05"):
+        next(stream)
+
+
+def test_idle_does_not_count_before_the_first_event_async() -> None:
+    async def source() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.2)
+        yield b"data: a\n\n"
+        await asyncio.sleep(60)
+
+    async def main() -> None:
+        stream = fastsse.iter_events(source(), first_event_timeout=3600, idle_timeout=0.05)
+        assert (await anext(stream)).data == "a"
+        with pytest.raises(fastsse.StreamTimeout, match=r"idle_timeout=0\.05"):
+            await anext(stream)
+        loop: Any = asyncio.get_running_loop()
+        await asyncio.sleep(0.01)
+        # One timer at a time, and none is left.
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    asyncio.run(main())
+
+
+def test_a_stream_without_limits_after_its_first_event_looks_at_no_more_timeouts() -> None:
+    async def main() -> None:
+        stream = fastsse.iter_events(arrive(STREAM), first_event_timeout=0.05)
+        assert (await anext(stream)).data == "a"
+        await asyncio.sleep(0.1)
+        assert [event.data async for event in stream] == ["b", "c"]
+
+    asyncio.run(main())
+
+
 def test_an_iterator_that_seems_empty_is_not_begun_again() -> None:
     class Chunks:
         def __init__(self) -> None:

@@ -77,14 +77,16 @@ def connecting_kind(error: BaseException) -> FaultKind:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised from, outermost first.
+    """The error and what led to it, outermost first, down to what the system reported.
 
-    `__context__` is not followed: if a caller connects anew in an `except` block, it holds the
-    error of the connection before.
+    Contexts count too, since httpcore hides its causes. They end at an OSError with a number: if a
+    caller connects anew in an `except` block, that has the error of the connection before as its
+    context.
     """
     seen: set[int] = set()
     at: BaseException | None = error
     while at is not None and id(at) not in seen:
         seen.add(id(at))
         yield at
-        at = at.__cause__
+        is_last = isinstance(at, OSError) and at.errno is not None
+        at = None if is_last else at.__cause__ or at.__context__

@@ -20,8 +20,11 @@ def on_socket(
     timeout = source.read_timeout()
     clients_own = inherit_idle_timeout(timeout, deadlines)
     sock = source.socket()
-    watchdog = _Watchdog(deadlines, sock)
-    has_timeout = False
+    # Once, since httpx looks it up once for a body over HTTP/1.1. If `idle` does not count yet, the
+    # watchdog takes it over later.
+    has_timeout = set_timeout(timeout, min(deadlines.counted_idle, deadlines.total))
+    guards_idle = not has_timeout or deadlines.counted_idle != deadlines.idle
+    watchdog = _Watchdog(deadlines, sock, guards_idle=guards_idle)
     try:
         while True:
             # The watchdog acts from here on. The clock is read again below, since it may have
@@ -30,11 +33,10 @@ def on_socket(
             now = time.monotonic()
             if now >= deadlines.look_at:
                 deadlines.look(now)
-                has_timeout = set_timeout(timeout, min(deadlines.counted_idle, deadlines.total))
-                watchdog.set(guards_idle=not has_timeout)
+                watchdog.set()
             if sock is None:
-                # Without a watchdog the read timeout keeps all three: the client looks it up for
-                # each wait.
+                # Without a watchdog the read timeout keeps all three, as far as the client looks
+                # it up for each wait.
                 set_timeout(timeout, deadlines.next(since)[0] - since)
             try:
                 chunk = next(chunks, None)
@@ -72,24 +74,23 @@ class _Watchdog:
         expired: the timeout that the socket was shut down for.
     """
 
-    def __init__(self, deadlines: Deadlines, sock: Any) -> None:
+    def __init__(self, deadlines: Deadlines, sock: Any, *, guards_idle: bool) -> None:
         import threading
 
         self.since: float | None = None
         self.expired: Expired | None = None
         self._deadlines = deadlines
         self._socket = sock
-        self._guards_idle = False
+        self._guards_idle = guards_idle
         self._new_timer = threading.Timer
         self._timer: threading.Timer | None = None
         self._timer_at = NEVER
         # Garbage collection may stop this watchdog from within its own thread.
         self._lock = threading.RLock()
 
-    def set(self, *, guards_idle: bool) -> None:
-        """Ring when the next timeout expires; `idle` is only guarded if the client does not."""
+    def set(self) -> None:
+        """Ring when the next timeout expires, if that is sooner than set before."""
         with self._lock:
-            self._guards_idle = guards_idle
             at, _ = self._next(time.monotonic())
             if at < self._timer_at:
                 self._cancel_timer()
