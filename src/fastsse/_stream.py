@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ._arguments import DEFAULT_MAX_EVENT_SIZE
+from ._errors import ResponseError
 from ._iteration import Stream
 from ._parser import Parser, ServerSentEvent
 from ._reader import StreamReader, StreamStats
@@ -146,6 +147,10 @@ class EventStream(Stream[ServerSentEvent]):
     def close(self) -> None:
         """Close the response of a stream read with `for`; closing again does nothing.
 
+        It returns at once, also while another thread waits for an event: over HTTP/1.1 that
+        thread goes on at once too, and its loop raises the client's error. Over HTTP/2 and over
+        pyreqwest that thread goes on when its wait ends.
+
         Raises:
             TypeError: the response is asynchronous.
         """
@@ -185,9 +190,9 @@ class EventStream(Stream[ServerSentEvent]):
     def _open(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         source = self._source
         self._start_clocks()
-        if self._check_response and not is_event_stream(source):
+        if self._is_refused():
             guarded = on_socket(chunks, self._body_deadlines(), source)
-            raise response_error(source, start_of(source.decode(guarded)))
+            raise self._response_error(start_of(source.decode(guarded)))
         if self._deadlines:
             chunks = on_socket(chunks, self._deadlines, source)
         return source.decode(chunks)
@@ -195,9 +200,9 @@ class EventStream(Stream[ServerSentEvent]):
     async def _aopen(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         source = self._source
         self._start_clocks()
-        if self._check_response and not is_event_stream(source):
+        if self._is_refused():
             guarded = on_event_loop(chunks, self._body_deadlines(), source)
-            raise response_error(source, await astart_of(source.adecode(guarded)))
+            raise self._response_error(await astart_of(source.adecode(guarded)))
         if self._deadlines:
             chunks = on_event_loop(chunks, self._deadlines, source)
         return source.adecode(chunks)
@@ -206,6 +211,15 @@ class EventStream(Stream[ServerSentEvent]):
         age = self.reader.begin()
         self._deadlines.request_age += age
         self._deadlines.call_age += age
+
+    def _is_refused(self) -> bool:
+        return self._check_response and not is_event_stream(
+            self._source.status, self._source.headers
+        )
+
+    def _response_error(self, body: bytes) -> ResponseError:
+        source = self._source
+        return response_error(source.status, source.headers, body, source.response)
 
     def _body_deadlines(self) -> Deadlines:
         return Deadlines(total=min(BODY_SECONDS, self._deadlines.total))

@@ -21,10 +21,10 @@ import anyio
 
 from . import EventStream, ServerSentEvent, iter_events
 from ._arguments import DEFAULT_MAX_EVENT_SIZE
-from ._check import is_event_stream
-from ._clients import source_of
 from ._reconnection import Patience, Reconnection, interval_of
 from ._request import Route, ask_from, headers_for_events
+from ._response import is_event_stream
+from .clients import source_of
 
 __all__ = ["EventSource", "Reconnection"]
 
@@ -131,8 +131,10 @@ class EventSource:
         if self._closing.is_set():
             return "closed"
         stream = self._stream
-        is_open = stream is not None and is_event_stream(source_of(stream.response))
-        return "open" if is_open else "connecting"
+        if stream is None:
+            return "connecting"
+        source = source_of(stream.response)
+        return "open" if is_event_stream(source.status, source.headers) else "connecting"
 
     @property
     def last_event_id(self) -> str:

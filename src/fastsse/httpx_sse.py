@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from . import EventTooLargeError, iter_events
 from . import ServerSentEvent as _Event
 from . import SSEError as _Error
-from ._check import has_event_stream_type
 from ._request import headers_for_events
+from ._response import has_event_stream_type
 
 __version__ = "0.4.3"
 """The version of httpx-sse whose names these are, for code that asks."""

@@ -1,4 +1,4 @@
-"""The three deadlines over httpx and httpx2, in each way of waiting, against a real server."""
+"""The three timeouts over httpx and httpx2, in each way of waiting, against a real server."""
 
 import asyncio
 import gc
@@ -14,8 +14,8 @@ import pytest
 from reading import LOOPS, Reader, connections_of
 
 import fastsse
-from fastsse._clients import source_of
-from fastsse._deadlines import Deadlines
+from fastsse.clients import source_of
+from fastsse.deadlines import Deadlines
 
 # After a break, trio finds the async generators of the client and ours where they stand.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
@@ -109,6 +109,38 @@ class TestEachDeadline:
         assert len(read.events) == 3
 
 
+# A comment at once, the first event half a second later, then silence.
+COMMENT_AND_EVENT = b": wait a\n\ndata: a\n\n".hex()
+LATE_FIRST_EVENT = f"/given?hex={COMMENT_AND_EVENT}&size=10&delay=0.5&then=stall"
+
+
+class TestIdleBeforeTheFirstEvent:
+    """`idle_timeout` counts from the first event on, or from the beginning if it is alone."""
+
+    def test_does_not_count_beside_a_first_event_timeout(self, reader: Reader) -> None:
+        read = reader.read(LATE_FIRST_EVENT, first_event_timeout=30, idle_timeout=0.2)
+        expect_timeout(read, "idle", 0.2, 1)
+        assert read.seconds >= 0.7
+
+    def test_counts_alone(self, reader: Reader) -> None:
+        read = reader.read(LATE_FIRST_EVENT, idle_timeout=0.2, total_timeout=30)
+        expect_timeout(read, "idle", 0.2, 0)
+        assert read.seconds < 0.5
+
+    def test_counts_after_it_though_it_is_longer(self, reader: Reader) -> None:
+        read = reader.read("/stall?n=1", first_event_timeout=0.2, idle_timeout=0.5)
+        expect_timeout(read, "idle", 0.5, 1)
+
+    def test_does_not_hold_up_the_total(self, reader: Reader) -> None:
+        options = {"first_event_timeout": 30, "idle_timeout": 20, "total_timeout": 0.7}
+        expect_timeout(reader.read(LATE_FIRST_EVENT, **options), "total", 0.7, 1)
+
+    def test_each_wait_counts_for_itself(self, reader: Reader) -> None:
+        read = reader.read("/events?n=5&delay=0.2", first_event_timeout=30, idle_timeout=0.8)
+        assert (read.error, len(read.events)) == (None, 5)
+        assert read.seconds > 0.8
+
+
 class TestClocksThatStartedBefore:
     """A stream may be told when its clocks started, such as when its request was sent."""
 
@@ -121,7 +153,7 @@ class TestClocksThatStartedBefore:
             ((None, None, 0.3), "total", 0.0),
             # A wait for bytes begins when it begins.
             ((None, 0.5, None), "idle", 0.5),
-            ((30, 0.5, 30), "idle", 0.5),
+            ((None, 0.5, 30), "idle", 0.5),
         ],
     )
     def test_count_what_was_spent(
@@ -315,6 +347,7 @@ class TestHttp2:
             ("/stall?n=2", "idle", {"idle_timeout": 0.2, "total_timeout": 5}),
             ("/drip", "first_event", {"first_event_timeout": 0.3}),
             ("/trickle?delay=0.01", "total", {"total_timeout": 0.3}),
+            (LATE_FIRST_EVENT, "idle", {"first_event_timeout": 30, "idle_timeout": 0.2}),
         ],
     )
     def test_sync(

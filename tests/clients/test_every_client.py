@@ -237,6 +237,19 @@ class TestDeadlines:
         deadlines = {"first_event_timeout": 9, "idle_timeout": 9, "total_timeout": 9}
         assert opener.read(f"{url}/events?n=5&delay=0.02", **deadlines).data == EVENTS
 
+    def test_idle_does_not_count_before_the_first_event(
+        self, opener: Opener, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if opener == (*PYREQWEST, opener.authority):
+            # Nothing but its own timeout ends its wait.
+            monkeypatch.setattr(opening, "SECONDS", 0.8)
+        hex_ = b": wait a\n\ndata: a\n\n".hex()
+        path = f"/given?hex={hex_}&size=10&delay=0.5&then=stall"
+        read = opener.read(url + path, first_event_timeout=30, idle_timeout=0.2)
+        assert isinstance(read.error, fastsse.StreamTimeout)
+        assert (read.error.deadline, read.data) == ("idle", ["a"])
+        assert 0.7 <= read.seconds < LATE
+
     def test_those_between_the_chunks_of_a_client_without_a_way_in(
         self, certificate: Path, url: str
     ) -> None:

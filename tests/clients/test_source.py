@@ -15,7 +15,7 @@ import urllib3
 from reading import Reader
 
 import fastsse
-from fastsse._clients import source_of
+from fastsse.clients import source_of
 
 EVENTS = ["event 0 ü", "event 1 ü"]
 NOT_KEPT = "consumed|not kept"

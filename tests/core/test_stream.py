@@ -76,8 +76,11 @@ def test_chunks_of_text_are_a_type_error_after_the_events_before() -> None:
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"idle_timeout": -1}, ValueError, "idle_timeout: expected 0 or more seconds"),
-        ({"idle_timeout": float("nan")}, ValueError, "idle_timeout: expected 0 or more seconds"),
+        ({"idle_timeout": -1}, ValueError, "idle_timeout: expected more than 0 seconds, or None"),
+        ({"idle_timeout": float("nan")}, ValueError, "idle_timeout: expected more than 0 seconds"),
+        ({"idle_timeout": 0}, ValueError, "idle_timeout: expected more than 0 .*, got 0"),
+        ({"total_timeout": 0.0}, ValueError, "total_timeout: expected more than 0 .*, got 0.0"),
+        ({"first_event_timeout": 0}, ValueError, "first_event_timeout: expected more than 0"),
         ({"total_timeout": "5"}, TypeError, "total_timeout: expected seconds or None, got str"),
         ({"first_event_timeout": True}, TypeError, "first_event_timeout: expected seconds"),
         ({"max_event_size": -1}, ValueError, "max_event_size"),
@@ -89,7 +92,7 @@ def test_wrong_options(options: Any, error: type[Exception], message: str) -> No
         fastsse.iter_events([], **options)
 
 
-@pytest.mark.parametrize("off", [None, 0, 0.0, float("inf")])
+@pytest.mark.parametrize("off", [None, float("inf")])
 def test_deadlines_can_be_off(off: Any) -> None:
     assert read(STREAM, idle_timeout=off, total_timeout=off) == ["a", "b", "c"]
 
@@ -224,6 +227,49 @@ def test_the_idle_deadline_is_judged_between_chunks() -> None:
         for event in fastsse.iter_events(source(), idle_timeout=0.05):
             seen.append(event.data)
     assert seen == ["a", "b"]
+
+
+def test_idle_does_not_count_before_the_first_event() -> None:
+    def source() -> Iterator[bytes]:
+        time.sleep(0.1)
+        yield b"data: a\n\n"
+        time.sleep(0.1)
+        yield b"data: b\n\n"
+
+    stream = fastsse.iter_events(source(), first_event_timeout=9, idle_timeout=0.05)
+    assert next(stream).data == "a"
+    assert next(stream).data == "b"
+    with pytest.raises(fastsse.StreamTimeout, match=r"idle_timeout=0\.05"):
+        next(stream)
+
+
+def test_idle_does_not_count_before_the_first_event_async() -> None:
+    async def source() -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.2)
+        yield b"data: a\n\n"
+        await asyncio.sleep(60)
+
+    async def main() -> None:
+        stream = fastsse.iter_events(source(), first_event_timeout=3600, idle_timeout=0.05)
+        assert (await anext(stream)).data == "a"
+        with pytest.raises(fastsse.StreamTimeout, match=r"idle_timeout=0\.05"):
+            await anext(stream)
+        loop: Any = asyncio.get_running_loop()
+        await asyncio.sleep(0.01)
+        # One timer at a time, and none is left.
+        assert not [timer for timer in loop._scheduled if not timer.cancelled()]
+
+    asyncio.run(main())
+
+
+def test_a_stream_without_limits_after_its_first_event_looks_at_no_more_timeouts() -> None:
+    async def main() -> None:
+        stream = fastsse.iter_events(arrive(STREAM), first_event_timeout=0.05)
+        assert (await anext(stream)).data == "a"
+        await asyncio.sleep(0.1)
+        assert [event.data async for event in stream] == ["b", "c"]
+
+    asyncio.run(main())
 
 
 def test_an_iterator_that_seems_empty_is_not_begun_again() -> None:

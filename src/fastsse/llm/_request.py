@@ -159,8 +159,10 @@ class JsonRequest:
 
     def _deadlines(self) -> Deadlines:
         limit = self._timeouts.limit
-        names = {name: NAMES[name] for name in ("first_event", "idle", "total")}
-        deadlines = Deadlines(limit("first_event"), limit("idle"), limit("total"), names=names)
+        names = ("first_event", "idle", "total")
+        deadlines = Deadlines(
+            *map(limit, names), names=(NAMES["first_event"], NAMES["idle"], NAMES["total"])
+        )
         deadlines.call_age = (self.sent_ns - self._started_ns) / 1e9
         return deadlines
 
@@ -172,7 +174,7 @@ class JsonRequest:
                 body = b""
                 with anyio.move_on_after(BODY_SECONDS):
                     body = await astart_of(response.aiter_bytes())
-                raise response_error(source_of(response), body)
+                raise response_error(response.status_code, response.headers, body, response)
             with translate_errors(self._shown_url):
                 return response, await response.aread()
         finally:
