@@ -24,7 +24,7 @@ from ._client import Client  # noqa: E402
 from ._decode import DONE, Done, decode  # noqa: E402
 from ._delta import Delta, Token, ToolCallDelta, Usage  # noqa: E402
 from ._deltas import DeltaStream, deltas  # noqa: E402
-from ._errors import (  # noqa: E402
+from .errors import (  # noqa: E402
     DecodeError,
     IncompleteStreamError,
     StreamError,

@@ -9,7 +9,7 @@ import msgspec
 from .._parser import ServerSentEvent
 from ._decode import DONE, Done, decode
 from ._delta import Delta, Usage
-from ._errors import DecodeError, UnknownShapeError
+from .errors import DecodeError, UnknownShapeError
 from ._events import events_of
 from ._message import Message, message_of
 from ._shapes import SHAPES, Shape, recognise

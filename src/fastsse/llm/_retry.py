@@ -4,7 +4,7 @@ import msgspec
 
 from .._errors import ResponseError, StreamTimeout
 from .._reconnection import is_passing_status, retry_after
-from ._errors import TransportError
+from .errors import TransportError
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from .._errors import SSEError, preview
 from .._parser import ServerSentEvent
 from .._stream import StreamStats
 from ._decode import DONE, Done, decode
-from ._errors import DecodeError, IncompleteStreamError
+from .errors import DecodeError, IncompleteStreamError
 from ._events import Events, events_of
 
 T = TypeVar("T")

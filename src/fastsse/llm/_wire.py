@@ -11,7 +11,7 @@ from .._errors import ProtocolError, SSEError, StreamTimeout
 from .._parser import Parser, ServerSentEvent
 from .._stream import EventStream
 from ._closing import close
-from ._errors import TransportError
+from .errors import TransportError
 from ._stats import Stamps
 from ._timeouts import Timeouts
 from ._values import Reader
