@@ -21,8 +21,8 @@ if _missing:
 
 from ._answer import Answer  # noqa: E402
 from ._client import Client  # noqa: E402
-from ._decode import DONE, Done, decode  # noqa: E402
-from ._delta import Delta, Token, ToolCallDelta, Usage  # noqa: E402
+from .decode import DONE, Done, decode  # noqa: E402
+from .types import Delta, Token, ToolCallDelta, Usage  # noqa: E402
 from ._deltas import DeltaStream, deltas  # noqa: E402
 from .errors import (  # noqa: E402
     DecodeError,
@@ -31,7 +31,7 @@ from .errors import (  # noqa: E402
     TransportError,
     UnknownShapeError,
 )
-from ._message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
+from .message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
 from ._retry import Retry  # noqa: E402
 from ._stats import AnswerStats  # noqa: E402
 from ._timeouts import Timeouts  # noqa: E402

@@ -8,7 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 import anyio
 
 from ._call import Call, Opened
-from ._delta import Usage
+from .types import Usage
 from ._events import EventIterable
 from ._stats import AnswerStats, Stamps
 from ._values import OnError, Reader, ValueStream

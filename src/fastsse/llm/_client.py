@@ -9,9 +9,9 @@ from urllib.parse import urljoin, urlsplit
 
 from ._answer import Answer
 from ._call import Call, without_secrets
-from ._delta import Delta, Token
+from .types import Delta, Token
 from ._deltas import DeltaReader, shape_named
-from ._message import Message
+from .message import Message
 from ._retry import Retry
 from ._timeouts import DEFAULTS, Timeouts
 from ._tokens import TokenReader

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from .._parser import ServerSentEvent
-from ._decode import DONE, Done, decode
-from ._delta import Delta, Usage
+from .decode import DONE, Done, decode
+from .types import Delta, Usage
 from .errors import DecodeError, UnknownShapeError
 from ._events import events_of
-from ._message import Message, message_of
-from ._shapes import SHAPES, Shape, recognise
+from .message import Message, message_of
+from .shapes import SHAPES, Shape, recognise
 from ._values import OnError, ValueStream
 
 # How many events may come before one that tells the shape, such as pings.

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .._parser import ServerSentEvent
-from ._decode import DONE, Done
-from ._delta import Delta, Token
+from .decode import DONE, Done
+from .types import Delta, Token
 from ._deltas import DeltaReader
 
 

@@ -12,7 +12,7 @@ from .._both_ways import BothWays
 from .._errors import SSEError, preview
 from .._parser import ServerSentEvent
 from .._stream import StreamStats
-from ._decode import DONE, Done, decode
+from .decode import DONE, Done, decode
 from .errors import DecodeError, IncompleteStreamError
 from ._events import Events, events_of
 
