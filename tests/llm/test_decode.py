@@ -13,7 +13,7 @@ from reading_values import event
 import fastsse
 from fastsse import llm
 from fastsse.llm import DONE, DecodeError, Done, StreamError, decode
-from fastsse.llm._decode import decode_chunk
+from fastsse.llm.decode import decode_chunk
 
 
 class Chunk(msgspec.Struct):

@@ -21,7 +21,7 @@ from fastsse.llm import (
     deltas,
 )
 from fastsse.llm._deltas import NEUTRAL_EVENTS, DeltaReader
-from fastsse.llm._shapes import SHAPES
+from fastsse.llm.shapes import SHAPES
 from fastsse.llm._tokens import TokenReader, tokens_of
 
 NEUTRAL = {"choices": []}

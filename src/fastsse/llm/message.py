@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from .._parser import ServerSentEvent
-from ._delta import Delta, ToolCallDelta, Usage
-from ._shapes import read_whole
+from .types import Delta, ToolCallDelta, Usage
+from .shapes import read_whole
 
 
 class ToolCall(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):

@@ -15,7 +15,7 @@ from .._parser import ServerSentEvent
 from ._alike import Alike
 from ._decode import DONE, Done, decode, decode_chunk, stream_error
 from ._delta import Delta, ToolCallDelta, Usage
-from ._errors import DecodeError
+from .errors import DecodeError
 
 logger = logging.getLogger(__name__)
 

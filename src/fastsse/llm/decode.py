@@ -7,7 +7,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 import msgspec
 
 from .._parser import ServerSentEvent
-from ._errors import DecodeError, StreamError
+from .errors import DecodeError, StreamError
 
 T = TypeVar("T")
 C = TypeVar("C", bound="Chunk")
