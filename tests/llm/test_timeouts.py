@@ -1,241 +1,116 @@
-"""How long a client waits, what it tries again, and what it measures: what needs no server."""
+"""Which timeout counts, and what it counts; how each client waits is in test_faults.py."""
 
-import pickle
-import time
-from email.utils import formatdate
 from typing import Any
 
-import msgspec
 import pytest
-from reading_values import event
+from llm_calling import MESSAGES, OVERLOADED, TEXT, Way, call, expect_timeout, read
+from llm_server import CHAT, WORDS, Step, head, http_chunk, whole, words
 
-from fastsse import ContentTypeError, EventTooLargeError, ResponseError, SSEError, StreamTimeout
-from fastsse.llm import (
-    DecodeError,
-    IncompleteStreamError,
-    Retry,
-    StreamError,
-    Timeouts,
-    TransportError,
-)
-from fastsse.llm._stats import Stamps
-from fastsse.llm._timeouts import DEFAULTS
-
-NAMES = Timeouts.__struct_fields__
-VARIABLES = {name: f"FASTSSE_{name.upper()}_TIMEOUT" for name in NAMES}
-
-
-@pytest.fixture(autouse=True)
-def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in VARIABLES.values():
-        monkeypatch.delenv(variable, raising=False)
+from fastsse import StreamTimeout
+from fastsse.llm import Client, Retry, Timeouts
 
 
 class TestTimeouts:
-    def test_have_these_defaults(self) -> None:
-        assert msgspec.structs.asdict(DEFAULTS) == {
-            "connect": 30, "headers": None, "first_event": 30, "idle": 60, "total": None,
-        }  # fmt: skip
+    @pytest.mark.parametrize("by", ["call", "client", "environment"])
+    def test_are_each_set_by(self, memory: Way, by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        order = ["call", "client", "environment"]
+        # The shortest one is the one that has to count; those that come after it are longer.
+        seconds = {who: 0.2 if who == by else 30.0 for who in order[order.index(by) :]}
+        if "environment" in seconds:
+            monkeypatch.setenv("FASTSSE_FIRST_EVENT_TIMEOUT", str(seconds["environment"]))
+        with memory.scripted([Step.STALL]) as server:
 
-    def test_come_before_others_each_by_itself(self) -> None:
-        call, client = Timeouts(idle=1, total=0), Timeouts(idle=2, headers=3, total=4)
-        assert call.over(client) == Timeouts(idle=1, headers=3, total=0)
-        assert client.over(call) == client
-        assert Timeouts().over(client) == client == client.over(Timeouts())
+            async def main() -> Any:
+                async with memory.make(verify=False) as http:
+                    own = {who: Timeouts(first_event=seconds.get(who)) for who in order}
+                    client = Client(http, server.url, timeouts=own["client"], retry=None)
+                    return await read(client.chat(MESSAGES, timeouts=own["call"]))
 
-    @pytest.mark.parametrize("name", NAMES)
-    @pytest.mark.parametrize("seconds", [0, 0.5, 7, float("inf"), None])
-    def test_take_any_number_of_seconds(self, name: str, seconds: Any) -> None:
-        assert getattr(Timeouts(**{name: seconds}), name) == seconds
+            error = memory.run(main).error
+        assert isinstance(error, StreamTimeout)
+        assert (error.deadline, error.seconds) == ("first_event", 0.2)
 
-    @pytest.mark.parametrize("name", NAMES)
-    @pytest.mark.parametrize(
-        ("value", "error", "got"),
-        [
-            (-1, ValueError, "0 or more seconds, got -1"),
-            (-0.001, ValueError, "0 or more seconds, got -0.001"),
-            (float("nan"), ValueError, "0 or more seconds, got nan"),
-            (float("-inf"), ValueError, "0 or more seconds, got -inf"),
-            ("3", TypeError, "seconds or None, got str"),
-            (True, TypeError, "seconds or None, got bool"),
-            ([], TypeError, "seconds or None, got list"),
-        ],
-    )
-    def test_take_nothing_else(
-        self, name: str, value: Any, error: type[Exception], got: str
+    def test_of_0_are_off(self, memory: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("FIRST_EVENT", "IDLE", "TOTAL", "HEADERS"):
+            monkeypatch.setenv(f"FASTSSE_{name}_TIMEOUT", "0.1")
+        with memory.scripted([0.3, head(), 0.3, *words(3), 0.3, *CHAT[4:]]) as server:
+
+            async def main() -> Any:
+                async with memory.make(verify=False) as http:
+                    off = Timeouts(connect=0, headers=0, first_event=0, idle=0, total=0)
+                    client = Client(http, server.url, timeouts=Timeouts(idle=0.1), retry=None)
+                    return await read(client.chat(MESSAGES, timeouts=off))
+
+            called = memory.run(main)
+        assert called.error is None
+        assert called.text == TEXT
+
+    def test_are_30_30_60_and_off(self, memory: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("CONNECT", "FIRST_EVENT", "IDLE", "TOTAL", "HEADERS"):
+            monkeypatch.delenv(f"FASTSSE_{name}_TIMEOUT", raising=False)
+
+        async def main() -> Any:
+            async with memory.make(verify=False) as http:
+                return Client(http, "http://localhost").timeouts
+
+        assert memory.run(main) == Timeouts(connect=30, first_event=30, idle=60)
+
+    def test_that_make_no_sense_in_the_environment(
+        self, memory: Way, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        with pytest.raises(error) as caught:
-            Timeouts(**{name: value})
-        assert str(caught.value) == f"{name}: expected {got}"
+        monkeypatch.setenv("FASTSSE_IDLE_TIMEOUT", "soon")
 
-    def test_are_values(self) -> None:
-        timeouts = Timeouts(idle=5)
-        assert timeouts == Timeouts(idle=5) != Timeouts(idle=6)
-        assert hash(timeouts) == hash(Timeouts(idle=5))
-        assert repr(timeouts) == "Timeouts(idle=5)"
-        assert pickle.loads(pickle.dumps(timeouts)) == timeouts
-        with pytest.raises(AttributeError):
-            timeouts.idle = 7  # type: ignore[misc]
-        with pytest.raises(TypeError):
-            Timeouts(5)  # type: ignore[call-arg, misc]
+        async def main() -> None:
+            async with memory.make(verify=False) as http:
+                with pytest.raises(ValueError, match=r"FASTSSE_IDLE_TIMEOUT: .*'soon'"):
+                    Client(http, "http://localhost")
 
+        memory.run(main)
 
-class TestEnvironment:
-    @pytest.mark.parametrize("name", NAMES)
-    @pytest.mark.parametrize(
-        ("text", "seconds"),
-        [("7", 7), (" 0.5 ", 0.5), ("0", 0), ("1e3", 1000), ("inf", float("inf"))],
-    )
-    def test_sets_each(
-        self, monkeypatch: pytest.MonkeyPatch, name: str, text: str, seconds: float
-    ) -> None:
-        monkeypatch.setenv(VARIABLES[name], text)
-        assert Timeouts.from_environment() == Timeouts(**{name: seconds})
+    def test_take_the_place_of_the_client_s_own(self, way: Way) -> None:
+        with way.scripted([0.3, head(), 0.3, *CHAT[1:]]) as server:
 
-    def test_sets_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for number, variable in enumerate(VARIABLES.values()):
-            monkeypatch.setenv(variable, str(number))
-        assert list(msgspec.structs.asdict(Timeouts.from_environment()).values()) == [0, 1, 2, 3, 4]
+            async def main() -> Any:
+                timeout = way.library.Timeout(5, read=0.1)
+                async with way.make(verify=False, timeout=timeout) as http:
+                    return await read(Client(http, server.url, retry=None).chat(MESSAGES))
 
-    @pytest.mark.parametrize("text", ["", " "])
-    def test_that_is_empty_is_none(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-        monkeypatch.setenv(VARIABLES["idle"], text)
-        assert Timeouts.from_environment() == Timeouts()
-
-    def test_that_is_bare_is_none(self) -> None:
-        assert Timeouts.from_environment() == Timeouts()
-
-    @pytest.mark.parametrize("text", ["5s", "-1", "nan", "five", "1 2", "None"])
-    @pytest.mark.parametrize("name", NAMES)
-    def test_that_is_wrong_is_named(
-        self, monkeypatch: pytest.MonkeyPatch, name: str, text: str
-    ) -> None:
-        monkeypatch.setenv(VARIABLES[name], text)
-        with pytest.raises(ValueError, match=f"^{VARIABLES[name]}: expected .*seconds, got"):
-            Timeouts.from_environment()
+            called = way.run(main)
+        assert called.error is None
+        assert called.text == TEXT
 
 
-def answer(status: int, retry_after: str | None = None) -> ResponseError:
-    headers = {} if retry_after is None else {"retry-after": retry_after}
-    return ResponseError(status, headers, "text/plain")
+class TestTotal:
+    def test_the_total_has_the_attempts_and_their_waits(self, memory: Way) -> None:
+        with memory.scripted(whole(503, OVERLOADED)) as server:
+            retry = Retry(attempts=50, wait_initial=0.05, wait_max=0.05, wait_jitter=0)
+            called = call(memory, server, retry=retry, timeouts=Timeouts(total=0.4))
+        expect_timeout(called.error, "total", 0.4)
+        assert 1 < len(server.requests) < 50
+
+    def test_the_total_goes_on_after_the_first_event(self, memory: Way) -> None:
+        slow = [http_chunk(b": alive\n\n"), 0.05] * 100
+        with memory.scripted(whole(503, OVERLOADED), [head(), *words(3), *slow]) as server:
+            called = call(memory, server, timeouts=Timeouts(total=1))
+        error = called.error
+        assert isinstance(error, StreamTimeout)
+        assert (error.deadline, error.seconds) == ("total", 1)
+        assert called.text == "".join(WORDS[:3])
+
+    def test_the_total_has_what_earlier_attempts_took(self, memory: Way) -> None:
+        late = [1.5, *whole(503, OVERLOADED)]
+        with memory.scripted(late, [head(), *words(3), Step.STALL]) as server:
+            called = call(memory, server, timeouts=Timeouts(total=2))
+        error = called.error
+        assert isinstance(error, StreamTimeout)
+        # The second request had half a second left; a total that began anew would have given 3.5.
+        assert 1.9 < error.elapsed < 3
 
 
-class TestRetry:
-    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 529])
-    def test_of_a_status_that_passes(self, status: int) -> None:
-        assert Retry().wait_for(answer(status)) is True
-
-    @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 422, 499, 600])
-    def test_of_no_other(self, status: int) -> None:
-        assert Retry().wait_for(answer(status)) is False
-        assert Retry().wait_for(answer(status, "1")) is False
-
-    @pytest.mark.parametrize("kind", ["refused", "timeout", "broken"])
-    def test_of_a_connection(self, kind: Any) -> None:
-        assert Retry().wait_for(TransportError(kind, "http://127.0.0.1/", "why")) is True
-
-    @pytest.mark.parametrize(
-        ("deadline", "again"),
-        [("headers", True), ("first_event", True), ("idle", False), ("total", False)],
-    )
-    def test_of_a_deadline_before_the_first_event(self, deadline: str, again: bool) -> None:
-        assert Retry().wait_for(StreamTimeout(deadline, 1)) is again
-
-    @pytest.mark.parametrize(
-        "error",
-        [
-            StreamError("busy", "busy", event("{}")),
-            DecodeError(event("{"), "why"),
-            IncompleteStreamError(0),
-            ContentTypeError(200, {}, "text/html"),
-            EventTooLargeError(1, 2),
-            SSEError("x"),
-            ValueError("x"),
-            TimeoutError("x"),
-            ConnectionError("x"),
-        ],
-        ids=lambda error: type(error).__name__,
-    )
-    def test_of_no_other_error(self, error: Exception) -> None:
-        assert Retry().wait_for(error) is False
-
-    @pytest.mark.parametrize(
-        ("asked", "wait"),
-        [
-            ("7", 7),
-            ("0", True),
-            ("60", 60),
-            ("61", False),
-            ("soon", True),
-            ("", True),
-            ("-5", True),
-        ],
-    )
-    def test_waits_as_long_as_the_server_asks(self, asked: str, wait: Any) -> None:
-        for status in (429, 503):
-            found = Retry().wait_for(answer(status, asked))
-            assert (found, type(found) is bool) == (wait, type(wait) is bool)
-
-    def test_waits_until_the_time_that_the_server_names(self) -> None:
-        found = Retry().wait_for(answer(429, formatdate(time.time() + 30, usegmt=True)))
-        assert 20 < found <= 30
-        assert Retry().wait_for(answer(429, formatdate(time.time() + 300, usegmt=True))) is False
-        assert Retry().wait_for(answer(429, formatdate(time.time() - 30, usegmt=True))) is True
-
-    def test_has_its_own_longest_wait(self) -> None:
-        assert Retry(longest_retry_after=300).wait_for(answer(429, "200")) == 200
-        assert Retry(longest_retry_after=0).wait_for(answer(429, "1")) is False
-
-    @pytest.mark.parametrize(
-        "given",
-        [
-            {"attempts": 0}, {"attempts": -1}, {"wait_initial": -1}, {"wait_max": -0.5},
-            {"wait_jitter": float("nan")}, {"longest_retry_after": -1},
-        ],
-        ids=str,
-    )  # fmt: skip
-    def test_takes_what_makes_sense(self, given: dict[str, Any]) -> None:
-        (name,) = given
-        with pytest.raises(ValueError, match=f"^{name}: expected"):
-            Retry(**given)
-
-    def test_is_a_value(self) -> None:
-        assert Retry().attempts == 3
-        assert pickle.loads(pickle.dumps(Retry(attempts=1))) == Retry(attempts=1) != Retry()
-
-
-class TestStamps:
-    def test_of_none(self) -> None:
-        stamps = Stamps()
-        assert (stamps.tokens, stamps.ttft(0), stamps.itl(), stamps.tpot(None)) == (
-            0,
-            None,
-            [],
-            None,
-        )
-        assert stamps.tpot(100) is None
-
-    def test_of_one(self) -> None:
-        stamps = Stamps()
-        stamps.add(1_500_000_000, 1)
-        assert stamps.ttft(1_000_000_000) == 0.5
-        assert (stamps.itl(), stamps.tpot(None), stamps.tpot(9)) == ([], None, None)
-
-    def test_of_some(self) -> None:
-        stamps = Stamps()
-        for came, tokens in ((1, 1), (2, 1), (3, 3), (5, 4)):
-            stamps.add(came * 1_000_000_000, tokens)
-        assert stamps.tokens == 4
-        assert stamps.ttft(0) == 1
-        assert stamps.itl() == [2, 0, 2]
-        assert len(stamps.itl()) == stamps.tokens - 1
-        assert stamps.tpot(None) == 4 / 3 == stamps.tpot(2)
-        # The server may count more than came apart.
-        assert stamps.tpot(9) == 4 / 8
-
-    def test_of_a_first_chunk_that_has_several(self) -> None:
-        stamps = Stamps()
-        stamps.add(1_000_000_000, 3)
-        assert (stamps.itl(), stamps.tpot(None)) == ([0, 0], 0)
-        stamps.add(3_000_000_000, 4)
-        assert (stamps.itl(), stamps.ttft(0)) == ([0, 0, 2], 1)
+class TestFirstEvent:
+    def test_before_the_first_event_and_then_not(self, memory: Way) -> None:
+        with memory.scripted([head(), Step.STALL], CHAT) as server:
+            called = call(memory, server, timeouts=Timeouts(first_event=1))
+        assert called.error is None
+        assert called.text == TEXT
+        assert len(server.requests) == 2
