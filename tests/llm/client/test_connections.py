@@ -37,6 +37,8 @@ def http2_url(certificate: Path) -> Iterator[str]:
         yield url
 
 
+# What a break leaves of the generators of httpx, trio finds where they stand.
+@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 @pytest.mark.parametrize("name", ["httpx", "httpx2", "httpx on trio", "httpx2 on trio"])
 class TestOverHttp2WithTls:
     async def open(self, way: Way, certificate: Path) -> Any:
