@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 BUILTIN = type(time.monotonic)
 
+
 class Clock:
     """Seconds since it was made; `sleep` of the event loop moves it, and nothing else."""
 

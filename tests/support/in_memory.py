@@ -17,7 +17,8 @@ from clock import Clock, run_on
 from llm_calling import Way
 from llm_server import END, Act, Request, Step
 
-_hosts: dict[str, "Played"] = {}
+_hosts: dict[str, "Played | None"] = {}
+"""By name; those that are None accept no connection and refuse none."""
 _numbers = itertools.count(1)
 _clock = Clock()
 
@@ -59,13 +60,14 @@ class Connection(httpcore.AsyncNetworkStream):
         self._server = server
         self._port = next(_numbers)
         self._sent = b""
-        self._unread = b""
+        self._unread = memoryview(b"")
         self._steps: Iterator[bytes | float | Step] = iter(())
         # When the server takes its next step: it does not wait for who reads.
         self._due = _clock.now
+        self._closed = anyio.Event()
         server.ports.add(self._port)
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         self._sent += buffer
         while (request := self._next_request()) is not None:
             self._due = _clock.now
@@ -81,28 +83,30 @@ class Connection(httpcore.AsyncNetworkStream):
         self._sent = rest[size:]
         return Request(first.split()[1], headers, rest[:size], self._port, _clock.now)
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         with anyio.move_on_after(timeout):
             # A read lets others run, as one of a socket does.
             await anyio.lowlevel.checkpoint()
             while not self._unread:
                 step = next(self._steps, Step.STALL)
                 if isinstance(step, bytes):
-                    self._unread = step
+                    self._unread = memoryview(step)
                 elif step is Step.RESET:
                     raise httpcore.ReadError("reset")
                 elif step is Step.FIN:
                     return b""
                 elif step is Step.STALL:
-                    await anyio.sleep_forever()
+                    await self._closed.wait()
+                    raise httpcore.ReadError("closed")
                 else:
                     self._due += step
                     await anyio.sleep(max(0.0, self._due - _clock.now))
             found, self._unread = self._unread[:max_bytes], self._unread[max_bytes:]
-            return found
+            return bytes(found)
         raise httpcore.ReadTimeout
 
     async def aclose(self) -> None:
+        self._closed.set()
         self._server.ports.discard(self._port)
 
     def get_extra_info(self, info: str) -> Any:
@@ -116,13 +120,17 @@ class Network(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         if host not in _hosts:
             raise httpcore.ConnectError(f"no server is called {host}")
-        return Connection(_hosts[host])
+        server = _hosts[host]
+        if server is None:
+            await anyio.sleep(float("inf") if timeout is None else timeout)
+            raise httpcore.ConnectTimeout
+        return Connection(server)
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
@@ -138,15 +146,28 @@ def make(*, verify: bool = False, limits: Any = None, **settings: Any) -> httpx.
     return httpx.AsyncClient(transport=transport, **settings)
 
 
-MEMORY = Way(httpx, make, lambda main: run_on(_clock, main))
-
-
 @contextmanager
 def scripted(*acts: Act) -> Iterator[Played]:
-    """The server of `llm_server.scripted`, in memory: for clients that `MEMORY` makes."""
     server = Played(acts)
     _hosts[server.host] = server
     try:
         yield server
     finally:
         del _hosts[server.host]
+
+
+@contextmanager
+def deaf() -> Iterator[str]:
+    _hosts["deaf"] = None
+    yield "http://deaf"
+    del _hosts["deaf"]
+
+
+MEMORY = Way(
+    httpx,
+    make,
+    lambda main: run_on(_clock, main),
+    scripted=scripted,
+    deaf=deaf,
+    refusing_url=lambda: "http://nowhere",
+)

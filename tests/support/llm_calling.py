@@ -1,6 +1,7 @@
 """How tests of the client of language models call a server, and what has to be left of a call."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -11,10 +12,26 @@ import httpx
 import httpx2
 import httpx_aiohttp
 import trio
-from llm_server import PATIENCE, Scripted
+from llm_server import (
+    PATIENCE,
+    WORDS,
+    chat_chunk,
+    deaf,
+    refusing_url,
+    scripted,
+    whole,
+)
 
-from fastsse.llm import Answer, Client, Retry, Timeouts
+from fastsse import StreamTimeout
+from fastsse.llm import Answer, Client, Retry, Timeouts, TransportError
 
+TEXT = "".join(WORDS)
+KEY = "sk-secret-0123456789"
+IDS = [11, 12, 13]
+OVERLOADED = {"error": {"message": "overloaded", "type": "busy", "code": 17}}
+BUSY = whole(503, OVERLOADED)
+HALF = b"data: " + json.dumps(chat_chunk("half")).encode()[:30]
+"""An event that is cut off."""
 MESSAGES = [{"role": "user", "content": "Count to ten."}]
 # Waits between attempts, and deadlines that must not pass.
 QUICK = Retry(wait_initial=0.01, wait_max=0.02, wait_jitter=0.01)
@@ -22,13 +39,16 @@ LONG = Timeouts(connect=PATIENCE, first_event=PATIENCE, idle=PATIENCE)
 
 
 class Way(NamedTuple):
-    """One asynchronous client on one event loop."""
+    """One asynchronous client on one event loop, and the servers that it can reach."""
 
     library: Any
     make: Callable[..., Any]
     run: Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
     on_trio: bool = False
     on_aiohttp: bool = False
+    scripted: Callable[..., Any] = scripted
+    deaf: Callable[[], Any] = deaf
+    refusing_url: Callable[[], str] = refusing_url
 
     @asynccontextmanager
     async def client(self, url: str, **settings: Any) -> AsyncIterator[Client]:
@@ -91,7 +111,21 @@ async def fetch(answer: Answer[Any, Any]) -> Called:
         assert await tasks_settle(before)
 
 
-def call(way: Way, server: Scripted | str, **settings: Any) -> Called:
+def answer_of(way: Way, server: Any, ask: Any, how: Any = read, **settings: Any) -> Any:
+    """What comes of one call, which `ask` makes of a client."""
+
+    async def main() -> Any:
+        async with way.client(server.url, **settings) as client:
+            return await how(ask(client))
+
+    return way.run(main)
+
+
+def chat(client: Client) -> Any:
+    return client.chat(MESSAGES)
+
+
+def call(way: Way, server: Any, **settings: Any) -> Called:
     """Ask for a chat, read it, and see that nothing of it is left, at the server neither."""
 
     async def main() -> Called:
@@ -108,11 +142,11 @@ def call(way: Way, server: Scripted | str, **settings: Any) -> Called:
     return way.run(main)
 
 
-def expect_nothing_open(client: Client, server: Scripted | str) -> None:
+def expect_nothing_open(client: Client, server: Any) -> None:
     """No connection is in use, and the server has no other than those that wait in the pool."""
     in_use, idle = connections_of(client._http)
     assert in_use == 0
-    if isinstance(server, Scripted):
+    if not isinstance(server, str):
         assert server.settles(idle)
         # One whose answer did not come to its end is of no use.
         assert idle <= server.is_idle
@@ -150,3 +184,18 @@ async def until(happened: Callable[[], Any]) -> None:
     with anyio.fail_after(PATIENCE):
         while not happened():  # noqa: ASYNC110 - what happens does so elsewhere
             await anyio.sleep(0.005)
+
+
+def expect_broken(way: Way, error: Exception | None) -> None:
+    assert isinstance(error, TransportError)
+    assert error.kind == "broken"
+    assert isinstance(error.__cause__, way.library.TransportError)
+
+
+def expect_timeout(error: Exception | None, deadline: str, seconds: float) -> StreamTimeout:
+    assert isinstance(error, StreamTimeout)
+    assert isinstance(error, TimeoutError)
+    assert error.deadline == deadline
+    assert error.seconds == seconds
+    assert error.elapsed >= seconds * 0.99
+    return error

@@ -110,6 +110,12 @@ USED = http_chunk(event({"object": "chat.completion.chunk", "choices": [], "usag
 CHAT: Act = [head(), *words(), FINISH, USED, http_chunk(DONE), END]
 
 
+def token_act(*chunks: Any) -> Act:
+    usage = {"object": "text_completion", "choices": [], "usage": USAGE}
+    events = [http_chunk(event(chunk)) for chunk in [*chunks, usage]]
+    return [head(), *events, http_chunk(DONE), END]
+
+
 class Scripted:
     """A server on raw sockets, in a thread of its own.
 
