@@ -17,7 +17,7 @@ if BUILD not in {"", "yes", "no"}:
 parser = Extension(
     "fastsse._parser_c",
     ["src/fastsse/_parser_c.pyx"],
-    depends=["src/fastsse/_utf8.pxd"],
+    depends=["src/fastsse/_utf8.pxi"],
     optional=BUILD != "yes",
 )
 

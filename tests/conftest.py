@@ -78,7 +78,7 @@ def expect_compiled_twin() -> None:
         compiled = importlib.import_module("fastsse._parser_c")
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"the compiled twin is missing: {REMEDY}") from error
-    sources = [source for kind in ("*.pyx", "*.pxd") for source in SOURCE.glob(kind)]
+    sources = [source for kind in ("*.pyx", "*.pxi") for source in SOURCE.glob(kind)]
     built = Path(compiled.__file__).stat().st_mtime
     if any(source.stat().st_mtime > built for source in sources):
         raise pytest.UsageError(f"the compiled twin is older than its source: {REMEDY}")

@@ -13,6 +13,7 @@ import fastsse
 
 LAYERS = [
     {"_errors", "_arguments", "_event"},
+    {"_event_py"},
     {"_parser_py", "_parser_c"},
     {"_parser"},
     {"_both_ways", "_response", "_request", "_reconnection"},

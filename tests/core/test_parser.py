@@ -477,7 +477,8 @@ class TestArguments:
             ({"last_event_id": b"7"}, TypeError, "last_event_id: expected str, got bytes"),
             ({"last_event_id": None}, TypeError, "last_event_id: expected str, got NoneType"),
             ({"max_event_size": 1.5}, TypeError, "max_event_size: expected int, got float"),
-            ({"max_event_size": -1}, ValueError, "max_event_size: expected 0 or more"),
+            ({"max_event_size": 0}, ValueError, "max_event_size: expected 1 or more bytes"),
+            ({"max_event_size": -1}, ValueError, "max_event_size: expected 1 or more bytes"),
         ],
     )
     def test_wrong_ones(

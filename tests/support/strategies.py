@@ -201,7 +201,7 @@ def chunkings(draw: st.DrawFn, stream: bytes) -> list[bytes]:
 
 
 def limits() -> SearchStrategy[int | None]:
-    return st.integers(0, 12) | st.integers(0, 40) | st.none()
+    return st.integers(1, 12) | st.integers(1, 40) | st.none()
 
 
 def _delicate_cuts(stream: bytes) -> SearchStrategy[int]:

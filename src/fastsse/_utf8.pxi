@@ -1,12 +1,9 @@
-"""UTF-8 to str, faster than Python's own decoder where a text is short and is not all ASCII.
-
-Python makes its text wider, and moves it, as it meets wider characters. Here the bytes are
-measured first, which says how long the text is and how wide, so that each is written once. What
-is long, or is not UTF-8, is left to Python.
-"""
-
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy
+# UTF-8 to str, included by `_parser_c.pyx`, which has the imports.
+#
+# Faster than Python's decoder if a text is short and not all ASCII. Python widens its text, and
+# copies it, at each wider character that it finds. `decoded` measures the bytes first, which gives
+# the length and width of the text, and then writes each character once. It leaves long and invalid
+# bytes to Python.
 
 cdef extern from *:
     """
@@ -14,12 +11,8 @@ cdef extern from *:
     """
     const uint64_t HIGH_BITS "FASTSSE_HIGH_BITS"
 
-cdef extern from "Python.h":
-    str PyUnicode_New(Py_ssize_t size, Py_UCS4 maxchar)
-    void* PyUnicode_DATA(object text)
-
 cdef enum:
-    SHORT = 64 * 1024
+    MAX_SHORT = 64 * 1024
 
 ctypedef fused Unit:
     uint8_t
@@ -34,7 +27,7 @@ cdef inline uint64_t eight(const void* at) noexcept nogil:
 
 
 cdef inline bint is_ascii(const char* at, Py_ssize_t size) noexcept nogil:
-    # The last step overlaps the one before it, which costs less than to go byte by byte.
+    # The last step may overlap the one before it, which is faster than single bytes.
     cdef const char* end = at + size
     cdef uint64_t[8] lanes = [0, 0, 0, 0, 0, 0, 0, 0]
     cdef uint64_t seen = 0
@@ -59,16 +52,16 @@ cdef inline bint is_ascii(const char* at, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline str decoded(const char* chars, Py_ssize_t size):
-    """The text of bytes that a zero ends; None if they are many, or not UTF-8."""
+    """Decodes bytes that a NUL follows; None if they are long or not valid UTF-8."""
     cdef const uint8_t* at = <const uint8_t*>chars
     cdef uint8_t highest
     cdef Py_ssize_t length
     cdef str text
     cdef bint is_valid
-    if size > SHORT:
+    if size > MAX_SHORT:
         return None
     length = measure(at, size, &highest)
-    # Lead bytes go up to 0xC3 for Latin-1, and up to 0xEF for what two bytes hold.
+    # Lead bytes are at most 0xC3 for Latin-1, and at most 0xEF for characters of two bytes.
     if highest <= 0xC3:
         text = PyUnicode_New(length, 0x7F if highest < 0x80 else 0xFF)
         is_valid = write(at, at + size, <uint8_t*>PyUnicode_DATA(text))
@@ -82,27 +75,27 @@ cdef inline str decoded(const char* chars, Py_ssize_t size):
 
 
 cdef inline Py_ssize_t measure(const uint8_t* at, Py_ssize_t size, uint8_t* highest) noexcept nogil:
-    """How many bytes begin a character, and the highest byte of all."""
+    """Counts the bytes that start a character, and finds the highest byte."""
     cdef Py_ssize_t length = 0
-    cdef Py_ssize_t begin, i
-    cdef uint8_t some, most = 0
-    # In blocks whose count fits a byte, which a compiler makes vectors of.
-    for begin in range(0, size, 255):
-        some = 0
-        for i in range(begin, min(begin + 255, size)):
-            some += at[i] & 0xC0 != 0x80
+    cdef Py_ssize_t start, i
+    cdef uint8_t count, most = 0
+    # In blocks whose count fits a byte, so that the compiler can vectorize the loop.
+    for start in range(0, size, 255):
+        count = 0
+        for i in range(start, min(start + 255, size)):
+            count += at[i] & 0xC0 != 0x80
             most = max(most, at[i])
-        length += some
+        length += count
     highest[0] = most
     return length
 
 
 cdef inline bint write(const uint8_t* at, const uint8_t* end, Unit* out) noexcept nogil:
-    """Write the characters; False where it is not UTF-8 (Unicode, table 3-7)."""
+    """Writes the characters; False if the bytes are not valid UTF-8 (Unicode, table 3-7)."""
     cdef uint32_t code
     cdef int i
     while at < end:
-        # A byte is looked at if the one before it is part of a character: the zero is the last.
+        # A byte is read only after one that belongs to a character, so never beyond the NUL.
         if at[0] < 0x80:
             if end - at >= 16:
                 if (eight(at) | eight(at + 8)) & HIGH_BITS == 0:
@@ -119,7 +112,7 @@ cdef inline bint write(const uint8_t* at, const uint8_t* end, Unit* out) noexcep
             out[0] = <Unit>((at[0] & 0x1F) << 6 | at[1] & 0x3F)
             at += 2
         elif at[0] < 0xF0:
-            # Such characters come in runs.
+            # Characters of three bytes mostly follow each other.
             while True:
                 if not continues(at[1]) or not continues(at[2]):
                     return False
