@@ -1,4 +1,4 @@
-"""One event, one decision: a value, the end, or an error."""
+"""Decodes one event: to a value, the end of the stream, or an error."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -14,7 +14,7 @@ C = TypeVar("C", bound="Chunk")
 
 
 class Done(Enum):
-    """The end that a stream says itself, as a value that checkers of types can tell apart."""
+    """The type of `DONE`: an enum, so that type checkers can tell it from a value."""
 
     DONE = "[DONE]"
 
@@ -26,7 +26,7 @@ DONE: Final = Done.DONE
 
 
 class Chunk(Protocol):
-    """A value that may carry an error."""
+    """A value that has a field for an error."""
 
     @property
     def error(self) -> Any: ...
@@ -35,66 +35,64 @@ class Chunk(Protocol):
 _DONE_DATA = b"[DONE]"
 _ERROR_KEY = b'"error"'
 
-# What a decoder says of data that it cannot read; the second, of what is nested too deep.
-_REFUSALS = (ValueError, RecursionError)
+# What a decoder raises for data that it cannot decode; RecursionError for too deep nesting.
+_DECODER_ERRORS = (ValueError, RecursionError)
 
 
 class _Envelope(msgspec.Struct):
-    """What an event may have around its value."""
-
     error: Any = None
 
 
-_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
 
 
 def decode(
     event: ServerSentEvent, loads: Callable[[bytes], T] = msgspec.json.decode
 ) -> T | Literal[Done.DONE]:
-    """What an event says.
+    """Decode the data of an event.
 
     Args:
-        event: one of a stream of JSON values.
-        loads: gives the value of its bytes, or raises a ValueError.
+        event: an event of a stream of JSON values.
+        loads: decodes the bytes to a value, or raises a ValueError.
 
     Returns:
-        The value, or DONE if the data is `[DONE]`, to the letter.
+        The value, or DONE if the data is exactly `[DONE]`.
 
     Raises:
         StreamError: the event's type is `error`, or the value is an object whose `error` is
             not null.
-        DecodeError: the data is not UTF-8, or `loads` refuses it.
+        DecodeError: the data is not UTF-8, or `loads` raised a ValueError.
     """
     data = event.data_bytes
     if data == _DONE_DATA:
         return DONE
-    # A search for the key costs a tenth of what looking into each object would, and `in` several
-    # times as much as `find`.
+    # Searching for the key costs a tenth of decoding each object, and `in` costs several times
+    # as much as `find`.
     if event.event == "error" or data.find(_ERROR_KEY) >= 0:
         _expect_no_error(event)
     try:
         if not data.isascii():
-            # A decoder may pass over what it does not need, whatever it is.
+            # A decoder may skip a field without checking that it is UTF-8.
             data.decode()
         return loads(data)
-    except _REFUSALS as error:
+    except _DECODER_ERRORS as error:
         raise DecodeError(event, str(error)) from error
 
 
 def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Literal[Done.DONE]:
-    """The same for values that have their own `error`, which saves the search for one.
+    """Decode an event to a value that has an `error` field, without searching for the key.
 
-    It is `[DONE]` that is looked for last here, since no such value can be that.
+    `[DONE]` cannot be decoded to a chunk, so it is looked for only when decoding fails.
     """
     data = event.data_bytes
     try:
         if not data.isascii():
             data.decode()
         chunk = loads(data)
-    except _REFUSALS as error:
+    except _DECODER_ERRORS as error:
         if data == _DONE_DATA:
             return DONE
-        # What is no such value may be an error all the same.
+        # Data that is not a chunk may still be an error object.
         _expect_no_error(event)
         raise DecodeError(event, str(error)) from error
     if chunk.error is not None:
@@ -106,31 +104,31 @@ def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Lit
 
 def _expect_no_error(event: ServerSentEvent) -> None:
     try:
-        found = _envelope(event.data_bytes).error
-    except _REFUSALS:
-        # No object, or no JSON: `loads` will say so, unless the event's type says enough.
+        found = _decode_envelope(event.data_bytes).error
+    except _DECODER_ERRORS:
+        # Not an object, or not JSON: the caller's decoder reports it if the type is not `error`.
         found = None
     if found is not None:
         raise stream_error(found, event)
     if event.event == "error":
-        raise stream_error(_any_value(event), event)
+        raise stream_error(_value_or_text(event), event)
 
 
-def _any_value(event: ServerSentEvent) -> Any:
+def _value_or_text(event: ServerSentEvent) -> Any:
     try:
         return msgspec.json.decode(event.data_bytes)
-    except _REFUSALS:
+    except _DECODER_ERRORS:
         return event.data
 
 
 def stream_error(error: Any, event: ServerSentEvent) -> StreamError:
-    """The error that tells what one on the wire says, an object or anything else."""
-    return StreamError(_message_of(error), error, event)
+    """Return the StreamError for the error, an object or any other value, that an event has."""
+    return StreamError(_message_in(error), error, event)
 
 
-def _message_of(error: Any) -> str:
+def _message_in(error: Any) -> str:
     if isinstance(error, dict):
         for name in ("message", "detail", "error"):
             if error.get(name):
-                return _message_of(error[name])
+                return _message_in(error[name])
     return error if isinstance(error, str) else msgspec.json.encode(error).decode()

@@ -1,12 +1,12 @@
-"""What can go wrong beyond the core. Each is an `SSEError`, which is the base of the core's too:
+"""Errors of `fastsse.llm`. Each is an `SSEError`, the base of the core's errors too:
 
 SSEError
-├── ProtocolError          of the core: the content type, an event too large
-│   └── IncompleteStreamError   the stream ended without its end
-├── DecodeError            the data of an event is not JSON, not UTF-8, or no such value
-├── StreamError            the stream carried an error object
-├── TransportError         the connection was refused, timed out, or broke
-└── UnknownShapeError           nothing that `deltas` knows
+├── ProtocolError               of the core: the server sent data that cannot be read
+│   ├── DecodeError             the data of an event is not JSON, not UTF-8, or of another type
+│   ├── IncompleteStreamError   the stream ended before [DONE] or a finish reason
+│   └── UnknownShapeError       the stream has none of the wire formats that `deltas` reads
+├── StreamError                 the server reported an error in the stream
+└── TransportError              the connection was refused, timed out, or broke
 """
 
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ from .._errors import ProtocolError, SSEError, preview
 from .._parser import ServerSentEvent
 
 
-class DecodeError(SSEError):
-    """The data of an event is not JSON, not UTF-8, or not of the type that was asked for.
+class DecodeError(ProtocolError):
+    """The data of an event is not JSON, not UTF-8, or not of the expected type.
 
     Attributes:
-        event: the event; its `data_bytes` are the data as they came.
-        reason: what the decoder says.
+        event: the event; its `data_bytes` are the data as received.
+        reason: what the decoder reports.
     """
 
     def __init__(self, event: ServerSentEvent, reason: str) -> None:
@@ -34,12 +34,12 @@ class DecodeError(SSEError):
 
 
 class IncompleteStreamError(ProtocolError):
-    """The stream ended without `[DONE]`, and without a finish reason where one is known.
+    """The stream ended before `[DONE]`, and before a finish reason in formats that have one.
 
-    What it had until then was delivered, and is not the whole.
+    All that was received was delivered before, and is not the whole answer.
 
     Attributes:
-        events: how many events it had.
+        events: how many events were received.
     """
 
     def __init__(self, events: int) -> None:
@@ -47,17 +47,18 @@ class IncompleteStreamError(ProtocolError):
         self.events = events
 
     def __str__(self) -> str:
-        return f"the stream ended after {self.events} events without its end ([DONE])"
+        events = "1 event" if self.events == 1 else f"{self.events} events"
+        return f"the stream ended after {events}, before [DONE] or a finish reason"
 
 
 class StreamError(SSEError):
-    """The stream carried an error object.
+    """The server reported an error in the stream.
 
     Attributes:
-        message: what it says.
-        error: the object as decoded, or the text in its place.
-        type, code: of the object, None where it has none.
-        event: the event that carried it.
+        message: the server's message.
+        error: the error object as decoded, or the text that was sent instead.
+        type, code: of the error object; None if it has none.
+        event: the event that reported it.
     """
 
     def __init__(self, message: str, error: Any, event: ServerSentEvent) -> None:
@@ -101,12 +102,12 @@ class TransportError(SSEError):
         return f"the connection to {self.url} {what}: {self.reason}"
 
 
-class UnknownShapeError(SSEError):
-    """The stream is of no shape that `deltas` knows.
+class UnknownShapeError(ProtocolError):
+    """The stream has none of the shapes (wire formats) that `deltas` reads.
 
     Attributes:
-        known: the names of those that it does.
-        event: the first event that is of none.
+        known: the names of the shapes that `deltas` reads.
+        event: the first event of the stream.
     """
 
     def __init__(self, known: Iterable[str], event: ServerSentEvent) -> None:

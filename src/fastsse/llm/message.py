@@ -1,85 +1,19 @@
-"""The whole answer: what the deltas of a stream come to, or what a server sends at once."""
+"""The whole answer, built from the deltas of a stream."""
 
 from collections.abc import Iterable
 
-import msgspec
-
-from .._parser import ServerSentEvent
-from .types import Delta, ToolCallDelta, Usage
-from .shapes import read_whole
-
-
-class ToolCall(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """A call of a tool.
-
-    Attributes:
-        id, name: of the call; empty where the server sends none.
-        arguments: the JSON text of the arguments.
-    """
-
-    id: str
-    name: str
-    arguments: str
-
-
-class Choice(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """One of the answers to a request.
-
-    Attributes:
-        index, text, reasoning, finish_reason, token_ids: see `Delta`.
-        tool_calls: the calls of tools, in the order in which they began.
-    """
-
-    index: int = 0
-    text: str = ""
-    reasoning: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
-    finish_reason: str | None = None
-    token_ids: tuple[int, ...] = ()
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
-    """A whole answer.
-
-    Attributes:
-        choices: by their index; never empty.
-        usage: how many tokens it took; None if the server does not say.
-        text, reasoning, tool_calls, finish_reason, token_ids: of the first choice.
-    """
-
-    choices: tuple[Choice, ...]
-    usage: Usage | None = None
-
-    @property
-    def text(self) -> str:
-        return self.choices[0].text
-
-    @property
-    def reasoning(self) -> str:
-        return self.choices[0].reasoning
-
-    @property
-    def tool_calls(self) -> tuple[ToolCall, ...]:
-        return self.choices[0].tool_calls
-
-    @property
-    def finish_reason(self) -> str | None:
-        return self.choices[0].finish_reason
-
-    @property
-    def token_ids(self) -> tuple[int, ...]:
-        return self.choices[0].token_ids
+from .types import Choice, Delta, Message, ToolCall, ToolCallDelta, Usage
 
 
 class MessageBuilder:
-    """Puts a message together, delta by delta; the work is linear in what they add."""
+    """Builds a message from deltas, in time linear in what they add."""
 
     def __init__(self) -> None:
         self._choices: dict[int, _ChoiceBuilder] = {}
         self._usage: Usage | None = None
 
     def add(self, delta: Delta) -> None:
-        """Add what comes next."""
+        """Add the next delta of the answer."""
         if delta.usage is not None:
             self._usage = delta.usage if self._usage is None else self._usage.updated(delta.usage)
         choice = self._choices.get(delta.index)
@@ -88,7 +22,7 @@ class MessageBuilder:
         choice.add(delta)
 
     def message(self) -> Message:
-        """What has come until now."""
+        """Return the message so far."""
         choices = self._choices or {0: _ChoiceBuilder()}
         return Message(
             choices=tuple(choices[index].choice(index) for index in sorted(choices)),
@@ -101,7 +35,7 @@ class _ChoiceBuilder:
         self._texts: list[str] = []
         self._reasonings: list[str] = []
         self._calls: list[_CallBuilder] = []
-        # The call that has each index, if any has.
+        # The latest call that has each index.
         self._by_index: dict[int, _CallBuilder] = {}
         self._finish_reason: str | None = None
         self._token_ids: list[int] = []
@@ -118,7 +52,7 @@ class _ChoiceBuilder:
     def _call_of(self, part: ToolCallDelta) -> "_CallBuilder":
         call = None if part.index is None else self._by_index.get(part.index)
         # Some servers give all calls of a choice the same index.
-        if call is None or call.is_other_than(part):
+        if call is None or call.differs_from(part):
             call = _CallBuilder()
             self._calls.append(call)
             if part.index is not None:
@@ -141,7 +75,7 @@ class _CallBuilder:
         self._id = self._name = ""
         self._arguments: list[str] = []
 
-    def is_other_than(self, part: ToolCallDelta) -> bool:
+    def differs_from(self, part: ToolCallDelta) -> bool:
         return bool(self._id and part.id and part.name and part.id != self._id)
 
     def add(self, part: ToolCallDelta) -> None:
@@ -154,25 +88,15 @@ class _CallBuilder:
 
 
 def accumulate(deltas: Iterable[Delta]) -> Message:
-    """Put the deltas of an answer together.
+    """Build the message that the deltas of an answer add up to.
 
     Args:
-        deltas: all of them, in order.
+        deltas: all of the answer's deltas, in order.
 
     Returns:
-        The text of each choice, its calls of tools with their arguments, and the usage.
+        The text of each choice, its tool calls with their arguments, and the usage.
     """
     builder = MessageBuilder()
     for delta in deltas:
         builder.add(delta)
     return builder.message()
-
-
-def message_of(body: bytes) -> Message:
-    """The answer that a server of OpenAI's API gives at once: of a chat, or of a completion.
-
-    Raises:
-        StreamError: the body is an error object.
-        DecodeError: it is no such answer.
-    """
-    return accumulate(read_whole(ServerSentEvent(data_bytes=body)))

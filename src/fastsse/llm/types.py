@@ -1,4 +1,7 @@
-"""What a chunk of an answer adds, in the same words whoever answers."""
+"""What an answer consists of, in the same words for every provider.
+
+`Delta` and its parts are what one chunk adds. `Message` and its parts are the whole answer.
+"""
 
 from typing import Any, NamedTuple
 
@@ -6,15 +9,15 @@ import msgspec
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True):
-    """How many tokens it took, as far as the server says; None for what it does not.
+    """Numbers of tokens, as the server reports them; None for each that it does not report.
 
     Attributes:
-        prompt_tokens: those of the prompt, with those from a cache and those written to one.
-        completion_tokens: those of the answer, with those of reasoning.
-        total_tokens: both, as the server adds them, or as we do where it does not.
-        cached_tokens: of the prompt, from a cache.
-        cache_write_tokens: of the prompt, written to a cache.
-        reasoning_tokens: of the answer, for reasoning.
+        prompt_tokens: tokens of the prompt, with those read from a cache and written to one.
+        completion_tokens: tokens of the answer, with those of reasoning.
+        total_tokens: the server's sum of both; ours if the server reports no sum.
+        cached_tokens: tokens of the prompt that were read from a cache.
+        cache_write_tokens: tokens of the prompt that were written to a cache.
+        reasoning_tokens: tokens of the answer that were spent on reasoning.
     """
 
     prompt_tokens: int | None = None
@@ -25,13 +28,13 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
     reasoning_tokens: int | None = None
 
     def updated(self, later: "Usage") -> "Usage":
-        """This usage, with what a later one says."""
-        said = {
+        """Return this usage with each number that a later one reports."""
+        reported = {
             name: value
             for name in self.__struct_fields__
             if (value := getattr(later, name)) is not None
         }
-        updated = msgspec.structs.replace(self, **said)
+        updated = msgspec.structs.replace(self, **reported)
         prompt, completion = updated.prompt_tokens, updated.completion_tokens
         if later.total_tokens is None and prompt is not None and completion is not None:
             return msgspec.structs.replace(updated, total_tokens=prompt + completion)
@@ -41,12 +44,12 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
 class ToolCallDelta(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False
 ):
-    """A part of a call of a tool.
+    """A part of a tool call.
 
     Attributes:
-        index: which call of the choice it belongs to; None if it is a whole call by itself.
+        index: which call of the choice the part belongs to; None for a call in one part.
         id, name: of the call, in the part that has them.
-        arguments: what it adds to the JSON text of the arguments.
+        arguments: the text to append to the JSON text of the arguments.
     """
 
     index: int | None = None
@@ -61,13 +64,13 @@ class Delta(
     """What a chunk adds to one choice of an answer.
 
     Attributes:
-        text: of the answer; a refusal too.
-        reasoning: text of the thinking before it.
-        tool_calls: parts of calls of tools.
+        text: text of the answer, or of a refusal.
+        reasoning: text of the reasoning before the answer.
+        tool_calls: parts of tool calls.
         finish_reason: why the choice ended: "stop", "length", "tool_calls" or "content_filter",
-            whatever the server calls these; another reason as it came. None before.
+            whatever word the provider has for it; any other reason as received. None before.
         usage: of the whole answer so far; a later one completes it.
-        token_ids: of the text, from servers that send them.
+        token_ids: the ids of the text's tokens, from servers that send them.
         index: of the choice.
         logprobs: as the server sent them.
     """
@@ -83,7 +86,7 @@ class Delta(
 
     @property
     def finished(self) -> bool:
-        """Whether the choice ends with it."""
+        """Whether the choice ends with this delta."""
         return self.finish_reason is not None
 
 
@@ -91,10 +94,72 @@ class Token(NamedTuple):
     """One token of a completion.
 
     Attributes:
-        text: of the token; of all of its chunk's where the server does not tell them apart, and
-            empty for the others then.
-        id: of the token; None where the server sends none.
+        text: of the token. If the server does not split a chunk's text, the chunk's first token
+            has all of it, and the others are empty.
+        id: of the token; None if the server sends none.
     """
 
     text: str
     id: int | None
+
+
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A tool call.
+
+    Attributes:
+        id, name: of the call; empty if the server sends none.
+        arguments: the JSON text of the arguments.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """One of the answers to a request.
+
+    Attributes:
+        index, text, reasoning, finish_reason, token_ids: see `Delta`.
+        tool_calls: the tool calls, in the order in which they began.
+    """
+
+    index: int = 0
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    token_ids: tuple[int, ...] = ()
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, repr_omit_defaults=True):
+    """A whole answer.
+
+    Attributes:
+        choices: ordered by index; never empty.
+        usage: numbers of tokens; None if the server does not report them.
+        text, reasoning, tool_calls, finish_reason, token_ids: of the first choice.
+    """
+
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+
+    @property
+    def text(self) -> str:
+        return self.choices[0].text
+
+    @property
+    def reasoning(self) -> str:
+        return self.choices[0].reasoning
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        return self.choices[0].tool_calls
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self.choices[0].finish_reason
+
+    @property
+    def token_ids(self) -> tuple[int, ...]:
+        return self.choices[0].token_ids
