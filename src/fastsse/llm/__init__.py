@@ -19,10 +19,12 @@ if _missing:
         f"fastsse.llm needs {', '.join(_missing)}: python -m pip install 'fastsse-client[llm]'"
     )
 
-from .answer import Answer  # noqa: E402
+from .answer import (
+    Answer,
+    AnswerStats,
+)
 from .client import Client  # noqa: E402
 from .decode import DONE, Done, decode  # noqa: E402
-from .types import Delta, Token, ToolCallDelta, Usage  # noqa: E402
 from .deltas import DeltaStream, deltas  # noqa: E402
 from .errors import (  # noqa: E402
     DecodeError,
@@ -32,9 +34,11 @@ from .errors import (  # noqa: E402
     UnknownShapeError,
 )
 from .message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
-from .options import Retry  # noqa: E402
-from .answer import AnswerStats  # noqa: E402
-from .options import Timeouts  # noqa: E402
+from .options import (
+    Retry,
+    Timeouts,
+)
+from .types import Delta, Token, ToolCallDelta, Usage  # noqa: E402
 from .values import JsonEvent, ValueStream, iter_json  # noqa: E402
 
 __all__ = [

@@ -55,7 +55,6 @@ def translated(url: str, error: Exception) -> SSEError | None:
     return ours
 
 
-
 async def close(http: Any, request: Any, response: Any = None) -> None:
     """Close a response, also in a task that is being cancelled; None if it was not received.
 

@@ -10,8 +10,8 @@ from .._arguments import DEFAULT_MAX_EVENT_SIZE
 from .._parser import ServerSentEvent
 from .decode import DONE, Done, decode
 from .errors import DecodeError, UnknownShapeError
-from .shapes import SHAPES, Shape, message_of, recognise, shape_named
 from .message import Message
+from .shapes import SHAPES, Shape, message_of, recognise, shape_named
 from .types import Delta, Token, Usage
 from .values import OnError, ValueReader, ValueStream, events_of
 

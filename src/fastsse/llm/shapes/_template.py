@@ -1,4 +1,4 @@
-"""Chunks that differ in nothing but the text that they add, as nearly all of an answer do."""
+"""Templates: chunks that equal an earlier one up to their text, as most of an answer do."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -6,38 +6,37 @@ from contextlib import suppress
 
 import msgspec
 
-from .._errors import SSEError
-from .._parser import ServerSentEvent
-from ._decode import Done
-from ._delta import Delta
+from ..._errors import SSEError
+from ..._parser import ServerSentEvent
+from ..decode import Done
+from ..types import Delta
 
 Read = Callable[[ServerSentEvent], Sequence[Delta | Done]]
 
-# How often it learns anew; an answer whose chunks differ in more would only pay for it.
-LESSONS = 8
+# Templates to try before giving up.
+MAX_TEMPLATES = 8
 PROBE = "\x00probe"
 
-# OpenAI has letters in each chunk, so that its length does not tell the text.
+# OpenAI pads each chunk with letters, to hide the length of the text.
 PADDING = re.compile(rb'"obfuscation": ?"()[0-9A-Za-z]*')
 
 _text = msgspec.json.Decoder(str).decode
 _literal = msgspec.json.encode
 
 
-class Alike:
-    """Reads a chunk by what is between the head and the tail that it shares with an earlier one.
+class TemplateReader:
+    """Matches a chunk against a template. If only the text differs, decodes only the text.
 
-    That is half of the work, and the same to the byte: where both are as before, and a JSON
-    string stands between them, all that is read of a chunk is as before, but for that string.
-    The tail may have padding, which is in no word that is read.
+    A template is the bytes before and after the one JSON string that changes. The bytes after it
+    may contain padding, which no field that is read contains.
 
     Args:
-        read: reads any chunk, and keeps nothing of it.
+        read: reads any chunk, and keeps no state.
     """
 
     def __init__(self, read: Read) -> None:
         self._read_any = read
-        self._lessons = LESSONS
+        self._templates_left = MAX_TEMPLATES
         self._kind = ""
         self._head = self._before_padding = self._tail = b""
         self._end = 0
@@ -65,7 +64,7 @@ class Alike:
             if text:
                 return (Delta(text=text, index=self._index),)
         deltas = self._read_any(event)
-        if self._lessons and len(deltas) == 1:
+        if self._templates_left and len(deltas) == 1:
             self._learn(event, data, deltas[0])
         return deltas
 
@@ -76,8 +75,8 @@ class Alike:
         head, found, tail = data.partition(literal)
         if not found or not tail:
             return
-        self._lessons -= 1
-        # It may be another string, or none, or not all that is read: of no such does this hold.
+        self._templates_left -= 1
+        # The probe shows that the string is the text, and that nothing else depends on it.
         probe = ServerSentEvent(event=event.event, data_bytes=head + _literal(PROBE) + tail)
         with suppress(SSEError):
             if list(self._read_any(probe)) == [Delta(text=PROBE, index=delta.index)]:
