@@ -17,7 +17,7 @@ async def main(base_url: str, model: str, stop_after: int) -> str | None:
     messages = [{"role": "user", "content": "Why is the sky blue?"}]
     body = {"model": model, "messages": messages, "stream": True, "max_tokens": 64}
     async with httpx.AsyncClient(http2=True) as http:
-        client = Client(http, base_url, timeouts=Timeouts(headers=10), retry=None)
+        client = Client(http, base_url=base_url, timeouts=Timeouts(headers=10), retry=None)
         try:
             async with client.post("chat/completions", body) as answer:
                 print(answer.response.http_version, answer.response.status_code)

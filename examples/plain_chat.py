@@ -17,7 +17,7 @@ async def main(
 ) -> str | None:
     messages = [{"role": "user", "content": prompt}]
     async with httpx.AsyncClient() as http:
-        client = Client(http, base_url, api_key=api_key, model=model)
+        client = Client(http, base_url=base_url, api_key=api_key, model=model)
         try:
             # What is None is not sent: usage is not asked for, since not all servers know of it.
             async with client.chat(messages, stream_options=None, **{**knobs, **extra}) as answer:

@@ -18,7 +18,9 @@ from fastsse.llm import Client, Timeouts
 async def main(base_url: str, model: str, whole: bool, total: float | None) -> str | None:
     messages = [{"role": "user", "content": "Why is the sky blue?"}]
     async with httpx.AsyncClient() as http:
-        client = Client(http, base_url, model=model)  # connect 30 s, first event 30 s, idle 60 s
+        client = Client(
+            http, base_url=base_url, model=model
+        )  # connect 30 s, first event 30 s, idle 60 s
         answer = client.chat(
             messages, max_tokens=64, on_error="skip", timeouts=Timeouts(total=total)
         )

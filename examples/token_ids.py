@@ -14,7 +14,9 @@ from fastsse.llm import Client, Timeouts
 async def main(base_url: str, model: str, save: str | None, idle: float) -> str | None:
     timeouts = Timeouts(connect=30, idle=idle, total=600)
     async with httpx.AsyncClient() as http:
-        client = Client(http, base_url, model=model, timeouts=timeouts, save_failed_requests=save)
+        client = Client(
+            http, base_url=base_url, model=model, timeouts=timeouts, save_failed_requests=save
+        )
         answer = client.complete(
             [1, 2, 3],
             return_token_ids=True,

@@ -389,6 +389,7 @@ The incremental parser of one stream: bytes in, events out.
     cdef str _last_event_id
     cdef int64_t _retry
     cdef Py_ssize_t _limit
+    cdef Py_ssize_t _lines
     # BUSY during a call, and for good if an exception interrupts one: part of its chunk is lost.
     cdef State _state
     # The events that the running call has completed; None before the first.
@@ -442,6 +443,12 @@ The incremental parser of one stream: bytes in, events out.
     def retry(self):
         """The reconnection time in ms that the stream set last; None if it set none."""
         return retry_or_none(self._retry)
+
+    @property
+    @cython.critical_section
+    def lines(self):
+        """How many lines have ended, comments and blank lines included."""
+        return self._lines
 
     @property
     @cython.critical_section
@@ -577,6 +584,7 @@ The incremental parser of one stream: bytes in, events out.
                 self._dispatch()
             else:
                 self._line(at, stop - at)
+            self._lines += 1
             at = stop + 1
             if stop == cr:
                 if at == end:

@@ -67,6 +67,7 @@ class Parser:
         "_id",
         "_last_event_id",
         "_limit",
+        "_lines",
         "_open_line",
         "_retry",
         "_size",
@@ -77,6 +78,7 @@ class Parser:
     _last_event_id: str
     _retry: int | None
     _limit: int
+    _lines: int
     # BUSY during a call, and for good if an exception interrupts one: part of its chunk is lost.
     _state: int
     # The events that the running call has completed.
@@ -102,6 +104,7 @@ class Parser:
         self._last_event_id = expect("last_event_id", last_event_id, str)
         self._retry = None
         self._limit = expect_limit(max_event_size)
+        self._lines = 0
         self._state = IDLE
         self._events = []
         self._head = 0
@@ -123,6 +126,11 @@ class Parser:
     def retry(self) -> int | None:
         """The reconnection time in ms that the stream set last; None if it set none."""
         return self._retry
+
+    @property
+    def lines(self) -> int:
+        """How many lines have ended, comments and blank lines included."""
+        return self._lines
 
     @property
     def pending(self) -> bool:
@@ -227,6 +235,7 @@ class Parser:
         lines = chunk.splitlines()
         self._after_cr = last == CR
         rest = b"" if last == LF or self._after_cr else lines.pop()
+        self._lines += len(lines)
         if self._open_line:
             self._open_line += lines.pop(0)
             self._end_line()

@@ -207,6 +207,11 @@ class StreamReader:
             self.error = (self._explain and self._explain(error)) or error
         return self.error
 
+    @property
+    def is_open(self) -> bool:
+        """Whether chunks may still be received."""
+        return not self.is_over and not self.is_closed
+
     def finish(self) -> None:
         """Raise the error that ended the stream, if one did; called when none is pending."""
         if self.error is not None:

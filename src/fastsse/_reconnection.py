@@ -1,22 +1,16 @@
 """When a source that lost its connection asks again, and when it does so no more."""
 
-import time
-from calendar import timegm
-from email.utils import parsedate
 from random import uniform
 from typing import NamedTuple
 
 from ._errors import ReconnectError, ResponseError, StreamTimeout
+from ._http import is_passing_status, retry_after
+from .clients import fault_of
 
 SHORTEST_WAIT = 0.1
 USUAL_WAIT = 1.0
 LONGEST_WAIT = 3600.0
 LARGEST_GROWTH = 30.0
-
-# Beside those of 5xx: Request Timeout, Too Many Requests.
-PASSING_STATUSES = {408, 429}
-# Errors of a client that say that asking again is of no use, though they are about transport.
-LASTING_ERRORS = {"UnsupportedProtocol", "LocalProtocolError"}
 
 
 class Reconnection(NamedTuple):
@@ -83,30 +77,8 @@ def interval_of(retry: int | None) -> float:
     return max(SHORTEST_WAIT, USUAL_WAIT if retry is None else retry / 1000)
 
 
-def is_passing_status(error: ResponseError) -> bool:
-    """Whether the answer may be another one, if it is asked for again."""
-    return error.status_code in PASSING_STATUSES or 500 <= error.status_code < 600
-
-
 def _is_passing(error: Exception) -> bool:
     if isinstance(error, ResponseError):
         return is_passing_status(error)
-    names = {kind.__name__ for kind in type(error).__mro__}
-    is_transport = "TransportError" in names and not names & LASTING_ERRORS
-    return is_transport or isinstance(error, StreamTimeout)
-
-
-def retry_after(error: Exception | None) -> float:
-    """Seconds that the answer asks to wait; 0 where it does not, or not so that one can tell.
-
-    Source: RFC 9110, 10.2.3.
-    """
-    value = error.headers.get("retry-after", "") if isinstance(error, ResponseError) else ""
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        date = parsedate(value)
-        # Each form of an HTTP date is in GMT, also the one that does not say so.
-        return max(0.0, timegm(date) - time.time()) if date else 0.0
-    except (ValueError, IndexError, OverflowError):
-        return 0.0
+    fault = fault_of(error)
+    return isinstance(error, StreamTimeout) or (fault is not None and fault.kind != "caller")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from unicodedata import category
 
-DEFAULT_HEADERS = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+from ._http import header_name
 
 # What may go to another origin; any other header may be a key, whatever its name is.
 HARMLESS_HEADERS = {
@@ -24,19 +24,6 @@ HARMLESS_HEADERS = {
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def headers_for_events(headers: Any) -> list[tuple[Any, Any]]:
-    """The headers of a request for events: those given, which win, and ours for the rest.
-
-    Source: WHATWG HTML 9.2.2.
-    """
-    if isinstance(headers, Mapping):
-        # The items() of a client's own Headers would join the lines of one name.
-        headers = getattr(headers, "raw", headers.items())
-    given = list(headers or ())
-    names = {_name(pair) for pair in given}
-    return [pair for pair in DEFAULT_HEADERS.items() if _name(pair) not in names] + given
-
-
 def ask_from(request: Any, last_event_id: str) -> None:
     """Have a request ask for what comes after an event; any that it asked for before is replaced.
 
@@ -46,7 +33,7 @@ def ask_from(request: Any, last_event_id: str) -> None:
     controls in it.
     """
     headers = request.headers
-    asking = [pair for pair in headers.raw if _name(pair) != "last-event-id"]
+    asking = [pair for pair in headers.raw if header_name(pair) != "last-event-id"]
     value = last_event_id.strip("\t ")
     if value and not any(category(character) == "Cc" for character in value):
         asking.append((b"Last-Event-ID", value.encode()))
@@ -98,9 +85,3 @@ def _is_same_origin(here: Any, there: Any) -> bool:
 
 def _origin(url: Any) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port or DEFAULT_PORTS.get(url.scheme)
-
-
-def _name(pair: tuple[Any, Any]) -> str:
-    name = pair[0]
-    text: str = name.decode("latin-1") if isinstance(name, bytes) else name
-    return text.lower()

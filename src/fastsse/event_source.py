@@ -21,8 +21,9 @@ import anyio
 
 from . import EventStream, ServerSentEvent, iter_events
 from ._arguments import DEFAULT_MAX_EVENT_SIZE
+from ._http import headers_for_events
 from ._reconnection import Patience, Reconnection, interval_of
-from ._request import Route, ask_from, headers_for_events
+from ._request import Route, ask_from
 from ._response import is_event_stream
 from .clients import source_of
 
@@ -276,7 +277,7 @@ class EventSource:
     def _rest(self) -> Iterator[ServerSentEvent]:
         """Those that came with the last event, which are not waited for."""
         while self._stream is not None and not self._closing.is_set():
-            event = next(self._stream._ready, None)
+            event = next(self._stream.ready, None)
             if event is None:
                 return
             yield event

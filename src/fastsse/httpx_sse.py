@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from . import EventTooLargeError, iter_events
 from . import ServerSentEvent as _Event
 from . import SSEError as _Error
-from ._request import headers_for_events
+from ._http import headers_for_events
 from ._response import has_event_stream_type
 
 __version__ = "0.4.3"

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from fastsse.llm._alike import LESSONS, PROBE, Alike
+from fastsse.llm._shapes import _read_openai_chat, _read_openai_completions
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastsse import ServerSentEvent, SSEError
-from fastsse.llm._alike import LESSONS, PROBE, Alike
-from fastsse.llm._shapes import _read_openai_chat, _read_openai_completions
 
 PROBE_TEXT = json.dumps(PROBE)[1:-1]
 Read = Callable[[ServerSentEvent], Sequence[Any]]

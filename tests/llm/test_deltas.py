@@ -5,6 +5,8 @@ import logging
 from typing import Any
 
 import pytest
+from fastsse.llm._deltas import NEUTRAL_EVENTS, DeltaReader
+from fastsse.llm._tokens import TokenReader, tokens_of
 from reading import LOOPS, Reader
 from reading_values import Arriving, Got, adrain, drain, event, read, sse
 
@@ -20,9 +22,7 @@ from fastsse.llm import (
     Usage,
     deltas,
 )
-from fastsse.llm._deltas import NEUTRAL_EVENTS, DeltaReader
 from fastsse.llm.shapes import SHAPES
-from fastsse.llm._tokens import TokenReader, tokens_of
 
 NEUTRAL = {"choices": []}
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}

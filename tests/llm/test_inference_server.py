@@ -101,7 +101,7 @@ async def client_of(
     served: InferenceServer, library: Any = httpx, **options: Any
 ) -> AsyncIterator[Client]:
     async with library.AsyncClient(timeout=SECONDS) as http:
-        yield Client(http, served.url, model=served.model, **options)
+        yield Client(http, base_url=served.url, model=served.model, **options)
 
 
 def ask(
@@ -264,7 +264,7 @@ class TestChat:
     def test_gives_its_connection_back(self, served: InferenceServer) -> None:
         async def twice() -> None:
             async with httpx.AsyncClient(timeout=SECONDS) as http:
-                client = Client(http, served.url, model=served.model)
+                client = Client(http, base_url=served.url, model=served.model)
                 for _ in range(2):
                     await chat(max_tokens=3)(client)
                     assert connections_of(http) == 0
@@ -292,7 +292,7 @@ class TestChat:
         async def leave() -> tuple[str, str]:
             left = ""
             async with httpx.AsyncClient(timeout=SECONDS) as http:
-                client = Client(http, served.url, model=served.model)
+                client = Client(http, base_url=served.url, model=served.model)
                 async with client.chat(MESSAGES, **ENDLESS) as answer:
                     async for delta in answer:
                         left += delta.text

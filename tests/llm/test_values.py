@@ -18,6 +18,7 @@ import anyio
 import httpx
 import msgspec
 import pytest
+from fastsse.llm._values import EventReader, JsonReader, json_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opening import ASYNC, SYNC
@@ -37,7 +38,6 @@ from fastsse.llm import (
     ValueStream,
     iter_json,
 )
-from fastsse.llm._values import EventReader, JsonReader, json_decoder
 
 VALUES: list[Any] = [1, "zwei ü", None, {"three": [3.5, True]}, []]
 DATA = [json.dumps(value, ensure_ascii=False) for value in VALUES]

@@ -57,7 +57,7 @@ class Way(NamedTuple):
         options = {"retry": QUICK, "model": "tiny"} | settings
         options["timeouts"] = options.get("timeouts", Timeouts()).over(LONG)
         async with self.make(verify=False, limits=limits) as http:
-            yield Client(http, url, **options)
+            yield Client(http, base_url=url, **options)
 
 
 def on_asyncio(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

@@ -57,7 +57,9 @@ class Chat:
         screen = _Screen()
         base_url, model, api_key, timeouts = self._server
         async with httpx.AsyncClient() as http:
-            client = Client(http, base_url, api_key=api_key, model=model, timeouts=timeouts)
+            client = Client(
+                http, base_url=base_url, api_key=api_key, model=model, timeouts=timeouts
+            )
             answer = self.answer = client.chat(self._messages, **self._knobs)
             try:
                 async with answer:

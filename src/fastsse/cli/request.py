@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 
 import httpx
 
-from .._request import DEFAULT_HEADERS
+from .._http import DEFAULT_HEADERS
 
 MAKES_NO_REQUEST = (
     httpx.InvalidURL,

@@ -86,7 +86,7 @@ def run_tail(target: Request, *, as_json: bool, deadlines: dict[str, Any], **opt
     except Exception as error:
         code = code_of(error)
         if isinstance(error, StreamTimeout):
-            error.seconds = asked[f"{error.deadline}_timeout"]
+            error.seconds = asked[f"{error.timeout}_timeout"]
         where = f"{target.url}: " if isinstance(error, httpx.HTTPError) else ""
         errors.print(Text(f"fastsse: {where}{error or type(error).__name__}", style="red"))
     if stream is not None:

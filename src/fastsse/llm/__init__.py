@@ -2,7 +2,7 @@
 
     from fastsse.llm import Client
 
-    client = Client(http, "http://localhost:8000", model="demo")
+    client = Client(http, base_url="http://localhost:8000", model="demo")
     async with client.chat([{"role": "user", "content": "Why is the sky blue?"}]) as answer:
         async for delta in answer:
             print(delta.text, end="")
@@ -19,10 +19,7 @@ if _missing:
         f"fastsse.llm needs {', '.join(_missing)}: python -m pip install 'fastsse-client[llm]'"
     )
 
-from .answer import (
-    Answer,
-    AnswerStats,
-)
+from .answer import Answer, AnswerStats  # noqa: E402
 from .client import Client  # noqa: E402
 from .decode import DONE, Done, decode  # noqa: E402
 from .deltas import DeltaStream, deltas  # noqa: E402
@@ -33,12 +30,10 @@ from .errors import (  # noqa: E402
     TransportError,
     UnknownShapeError,
 )
-from .message import Choice, Message, MessageBuilder, ToolCall, accumulate, message_of  # noqa: E402
-from .options import (
-    Retry,
-    Timeouts,
-)
-from .types import Delta, Token, ToolCallDelta, Usage  # noqa: E402
+from .message import MessageBuilder, accumulate  # noqa: E402
+from .options import Retry, Timeouts  # noqa: E402
+from .shapes import message_of  # noqa: E402
+from .types import Choice, Delta, Message, Token, ToolCall, ToolCallDelta, Usage  # noqa: E402
 from .values import JsonEvent, ValueStream, iter_json  # noqa: E402
 
 __all__ = [

@@ -9,12 +9,12 @@ import anyio
 from .._errors import ProtocolError, SSEError
 from ..clients import fault_of
 from ._http2 import reset_dropped
-from .errors import TransportError
+from .errors import TransportError, TransportErrorKind
 
 # How long closing may take: the other side may not be reading any more.
 CLOSING_SECONDS = 1.0
 
-KINDS = {
+KINDS: dict[str, TransportErrorKind] = {
     "dns": "dns",
     "refused": "refused",
     "tls": "tls",

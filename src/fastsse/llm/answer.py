@@ -199,9 +199,9 @@ class Answer(Generic[T, W]):
     async def _leave(self, error: BaseException | None) -> None:
         events = self._events
         try:
-            if events is not None and self._reader.is_over and not events.reader.is_over:
-                if not events.reader.is_closed:
-                    await drain(await events.achunks(), DRAIN_SIZE, DRAIN_SECONDS)
+            # Chunks may be left: the stream said its end before the body ended.
+            if events is not None and self._reader.is_over and events.reader.is_open:
+                await drain(await events.achunks(), DRAIN_SIZE, DRAIN_SECONDS)
         finally:
             await self.aclose()
         if isinstance(error, Exception):

@@ -11,10 +11,9 @@ from .._arguments import DEFAULT_MAX_EVENT_SIZE, expect_limit
 from ._request import JsonRequest, without_secrets
 from .answer import Answer
 from .deltas import DeltaReader, TokenReader
-from .message import Message
 from .options import DEFAULTS, Retry, Timeouts
 from .shapes import shape_named
-from .types import Delta, Token
+from .types import Delta, Message, Token
 from .values import EventReader, JsonEvent, OnError, json_decoder, json_value
 
 T = TypeVar("T")

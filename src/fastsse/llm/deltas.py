@@ -10,9 +10,8 @@ from .._arguments import DEFAULT_MAX_EVENT_SIZE
 from .._parser import ServerSentEvent
 from .decode import DONE, Done, decode
 from .errors import DecodeError, UnknownShapeError
-from .message import Message
 from .shapes import SHAPES, Shape, message_of, recognise, shape_named
-from .types import Delta, Token, Usage
+from .types import Delta, Message, Token, Usage
 from .values import OnError, ValueReader, ValueStream, events_of
 
 if TYPE_CHECKING:

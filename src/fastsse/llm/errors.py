@@ -15,6 +15,8 @@ from typing import Any, Literal
 from .._errors import ProtocolError, SSEError, preview
 from .._parser import ServerSentEvent
 
+TransportErrorKind = Literal["dns", "refused", "tls", "timeout", "broken"]
+
 
 class DecodeError(ProtocolError):
     """The data of an event is not JSON, not UTF-8, or not of the expected type.
@@ -86,20 +88,28 @@ class TransportError(SSEError):
     """The connection was refused, timed out, or broke; its cause is the client's own error.
 
     Attributes:
-        kind: "refused" if there was none to be had, "timeout" if the client's own timeout passed,
-            "broken" if it was lost.
-        url: where to.
+        kind: "dns" if the host name has no address, "refused" if no connection could be opened,
+            "tls" if TLS failed or the certificate is not trusted, "timeout" if a timeout of the
+            client passed, "broken" if an open connection failed.
+        url: the URL of the request, without what may be secret.
+        reason: the message of the client's error.
     """
 
-    def __init__(self, kind: Literal["refused", "timeout", "broken"], url: str, reason: str):
+    def __init__(self, kind: TransportErrorKind, url: str, reason: str) -> None:
         super().__init__(kind, url, reason)
         self.kind = kind
         self.url = url
         self.reason = reason
 
     def __str__(self) -> str:
-        what = {"refused": "was refused", "timeout": "timed out", "broken": "broke"}[self.kind]
-        return f"the connection to {self.url} {what}: {self.reason}"
+        problem = {
+            "dns": "failed, as its host name cannot be resolved",
+            "refused": "was refused",
+            "tls": "failed in TLS",
+            "timeout": "timed out",
+            "broken": "broke",
+        }[self.kind]
+        return f"the connection to {self.url} {problem}: {self.reason}"
 
 
 class UnknownShapeError(ProtocolError):

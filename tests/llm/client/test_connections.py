@@ -55,7 +55,7 @@ class TestOverHttp2WithTls:
 
         async def main() -> Any:
             async with await self.open(way, certificate) as http:
-                client = Client(http, http2_url)
+                client = Client(http, base_url=http2_url)
                 body = {"key": f"values-{name}", "play": play}
                 typed = await read(client.post("/play", body, type=Value))
                 plain = await read(client.post("/play", body))
@@ -87,7 +87,7 @@ class TestOverHttp2WithTls:
         async def main() -> None:
             async with await self.open(way, certificate) as http:
                 before = tasks_living()
-                client = Client(http, http2_url, timeouts=LONG)
+                client = Client(http, base_url=http2_url, timeouts=LONG)
                 # Another stream of the same connection is not disturbed.
                 other = {"key": key + "other", "play": ["data: 1\n\n", 0.5, "data: 2\n\n"]}
                 async with client.post("/play", other) as others:
@@ -194,7 +194,7 @@ class TestAnswer:
             async def main() -> Any:
                 limits = wire.library.Limits(max_connections=8)
                 async with wire.make(verify=False, limits=limits) as http:
-                    client = Client(http, server.url, timeouts=LONG, retry=QUICK)
+                    client = Client(http, base_url=server.url, timeouts=LONG, retry=QUICK)
                     texts: list[str] = []
 
                     async def ask() -> None:

@@ -242,7 +242,7 @@ class TestKey:
         async def main() -> None:
             async with memory.make(verify=False) as http:
                 with pytest.raises(ValueError, match="api_key: expected") as caught:
-                    Client(http, "http://localhost", api_key=key)
+                    Client(http, base_url="http://localhost", api_key=key)
                 assert "secret" not in str(caught.value)
 
         memory.run(main)

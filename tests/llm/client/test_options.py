@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from fastsse.llm._stats import Stamps
+from fastsse.llm._timeouts import DEFAULTS
 from reading_values import event
 
 from fastsse import ContentTypeError, EventTooLargeError, ResponseError, SSEError, StreamTimeout
@@ -18,8 +20,6 @@ from fastsse.llm import (
     Timeouts,
     TransportError,
 )
-from fastsse.llm._stats import Stamps
-from fastsse.llm._timeouts import DEFAULTS
 
 NAMES = Timeouts.__struct_fields__
 VARIABLES = {name: f"FASTSSE_{name.upper()}_TIMEOUT" for name in NAMES}

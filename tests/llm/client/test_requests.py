@@ -189,8 +189,8 @@ def test_the_key_goes_to_its_own_server_alone(memory: Way, url: str, has_key: bo
 async def expect_refused(memory: Way, name: str) -> None:
     async with memory.make() as http:
         with pytest.raises(TypeError, match=f"{name}: expected .* or None, got int"):
-            Client(http, "http://localhost", **{name: 3})
-        client = Client(http, "http://localhost")
+            Client(http, base_url="http://localhost", **{name: 3})
+        client = Client(http, base_url="http://localhost")
         with pytest.raises(TypeError, match="timeouts: expected Timeouts or None, got float"):
             client.chat(MESSAGES, timeouts=0.5)
         with pytest.raises(ValueError, match=r"timeout: expected timeouts=Timeouts"):

@@ -23,7 +23,7 @@ class TestTimeouts:
             async def main() -> Any:
                 async with memory.make(verify=False) as http:
                     own = {who: Timeouts(first_event=seconds.get(who)) for who in order}
-                    client = Client(http, server.url, timeouts=own["client"], retry=None)
+                    client = Client(http, base_url=server.url, timeouts=own["client"], retry=None)
                     return await read(client.chat(MESSAGES, timeouts=own["call"]))
 
             error = memory.run(main).error
@@ -38,7 +38,9 @@ class TestTimeouts:
             async def main() -> Any:
                 async with memory.make(verify=False) as http:
                     off = Timeouts(connect=0, headers=0, first_event=0, idle=0, total=0)
-                    client = Client(http, server.url, timeouts=Timeouts(idle=0.1), retry=None)
+                    client = Client(
+                        http, base_url=server.url, timeouts=Timeouts(idle=0.1), retry=None
+                    )
                     return await read(client.chat(MESSAGES, timeouts=off))
 
             called = memory.run(main)
@@ -51,7 +53,7 @@ class TestTimeouts:
 
         async def main() -> Any:
             async with memory.make(verify=False) as http:
-                return Client(http, "http://localhost").timeouts
+                return Client(http, base_url="http://localhost").timeouts
 
         assert memory.run(main) == Timeouts(connect=30, first_event=30, idle=60)
 
@@ -63,7 +65,7 @@ class TestTimeouts:
         async def main() -> None:
             async with memory.make(verify=False) as http:
                 with pytest.raises(ValueError, match=r"FASTSSE_IDLE_TIMEOUT: .*'soon'"):
-                    Client(http, "http://localhost")
+                    Client(http, base_url="http://localhost")
 
         memory.run(main)
 
@@ -73,7 +75,7 @@ class TestTimeouts:
             async def main() -> Any:
                 timeout = way.library.Timeout(5, read=0.1)
                 async with way.make(verify=False, timeout=timeout) as http:
-                    return await read(Client(http, server.url, retry=None).chat(MESSAGES))
+                    return await read(Client(http, base_url=server.url, retry=None).chat(MESSAGES))
 
             called = way.run(main)
         assert called.error is None
