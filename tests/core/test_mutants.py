@@ -53,7 +53,10 @@ MUTANTS = {
         'name = name.lower()\n        if name == b"data":\n            # [data]',
     ),
     "longest-name-cut": ("LONGEST_NAME: Final = 5", "LONGEST_NAME: Final = 4"),
-    "unknown-field-forgotten": ('self._open_line = bytearray(b":")', "self._open_line = bytearray()"),
+    "unknown-field-forgotten": (
+        'self._open_line = bytearray(b":")',
+        "self._open_line = bytearray()",
+    ),
     # [data]
     "data-replaced": ("self._data.append(value)", "self._data[:] = [value]"),
     "data-not-joined": ('data = b"\\n".join(self._data)', 'data = b"".join(self._data)'),
@@ -67,7 +70,10 @@ MUTANTS = {
         "self._id = value",
         'self._id = value\n                self._last_event_id = value.decode("utf-8", ERRORS)',
     ),
-    "id-moves-with-data-only": ("if self._id is not None:", "if self._id is not None and self._data:"),
+    "id-moves-with-data-only": (
+        "if self._id is not None:",
+        "if self._id is not None and self._data:",
+    ),
     # [retry]
     "retry-as-int-reads-it": (
         'name == b"retry" and value.isdigit()',
@@ -75,24 +81,29 @@ MUTANTS = {
     ),
     "retry-not-clamped": ("min(int(_digits(value)), MAX_RETRY)", "int(_digits(value))"),
     "retry-zeros-count": ('value.lstrip(b"0")[:RETRY_DIGITS] or b"0"', "value[:RETRY_DIGITS]"),
-    "retry-of-the-block-before": ("self._block_retry = None\n        self._size", "self._size"),
+    "retry-of-the-block-before": (
+        "self._block_retry = None\n        self._size = 0\n\n",
+        "self._size = 0\n\n",
+    ),
     # [dispatch]
     "empty-data-not-dispatched": (
         "        if self._data:\n            kind",
         "        if any(self._data):\n            kind",
     ),
     "data-kept": ("self._data.clear()", "pass"),
-    "id-after-the-event": (
-        "            self._id = None\n        if self._data:\n",
-        "        if self._data:\n",
+    "retry-of-the-stream": (
+        "self._last_event_id, self._block_retry))",
+        "self._last_event_id, self._retry))",
     ),
-    "retry-of-the-stream": ("self._last_event_id, self._block_retry))", "self._last_event_id, self._retry))"),
     "strict-event-and-id": ('ERRORS: Final = "replace"', 'ERRORS: Final = "ignore"'),
     "strict-data": ('raw.decode("utf-8", "replace")', 'raw.decode("utf-8", "ignore")'),
     # [pending]
     "pending-ignores-the-open-line": (' or self._open_field() == b"data"\n', "\n"),
     "pending-data-ignores-the-open-line": ("lines.append(value", "bytes(value"),
-    "flush-forgets-the-open-line": ("        if self._open_line:\n            self._end_line()\n", ""),
+    "flush-forgets-the-open-line": (
+        "        if self._open_line:\n            self._end_line()\n",
+        "",
+    ),
     "flush-dispatches-first": (
         "        if self._open_line:\n            self._end_line()\n        self._dispatch()\n",
         "        self._dispatch()\n        if self._open_line:\n            self._end_line()\n",

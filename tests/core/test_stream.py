@@ -192,13 +192,14 @@ def test_closing_after_the_end_leaves_a_clean_end() -> None:
 
 def test_stats() -> None:
     stream = fastsse.iter_events(STREAM)
-    assert stream.stats == (0, 0, 0, 0, None, 0)
+    assert stream.stats == (0, 0, 0, 0, 0, None, 0)
     list(stream)
     stats = stream.stats
     assert (stats.chunks, stats.events, stats.chunks_without_event) == (4, 3, 1)
     assert stats.bytes == len(b"".join(STREAM))
-    assert stats.first_event_ns is not None
-    assert 0 < stats.first_event_ns <= stats.elapsed_ns
+    assert stats.lines == b"".join(STREAM).count(b"\n")
+    assert stats.first_event is not None
+    assert 0 < stats.first_event <= stats.elapsed
     assert stream.stats == stats
 
 
@@ -211,7 +212,7 @@ def test_deadlines_are_judged_between_chunks() -> None:
 
     seen = []
     stream = fastsse.iter_events(source(), total_timeout=0.05)
-    with pytest.raises(fastsse.StreamTimeout, match=r"total_.* \(events: 3, chunks: 2"):
+    with pytest.raises(fastsse.StreamTimeout, match=r"total_.* \(events: 3, lines: 6, chunks: 2"):
         seen.extend(event.data for event in stream)
 
 
@@ -372,9 +373,9 @@ def test_errors_can_be_pickled() -> None:
     event = fastsse.ServerSentEvent(data="x")
     for error in (
         fastsse.EventTooLargeError(1, 2, [event]),
-        fastsse.StreamTimeout("idle", 1.5, 2, 3, 4, 5.0),
-        fastsse.StreamTimeout("headers", 1.5, elapsed=2.0).with_lines(7),
-        fastsse.StreamTimeout("total", 1.5, 2, 3, 4, 5.0, 6, b"half of"),
+        fastsse.StreamTimeout("idle", 1.5, chunks=2, bytes=3, events=4, elapsed=5.0),
+        fastsse.StreamTimeout("headers", 1.5, name="Timeouts.headers", elapsed=2.0, lines=7),
+        fastsse.StreamTimeout("total", 1.5, lines=6, buffered=b"half of"),
         fastsse.ResponseError(500, {"a": "b"}, "text/plain", b"body"),
         fastsse.ContentTypeError(200, {"a": "b"}, "text/plain", b"body"),
         fastsse.ProtocolError("x"),
@@ -397,17 +398,15 @@ def test_what_is_no_event_stream_that_can_be_read_is_a_protocol_error() -> None:
 
 
 def test_a_timeout_tells_what_it_knows() -> None:
-    error = fastsse.StreamTimeout("idle", 1.5, 2, 3, 4, 5.0)
-    told = "no bytes came within idle_timeout=1.5 s (events: 4, chunks: 2, bytes: 3, after 5.000 s)"
-    assert str(error) == told
-    assert (error.lines, error.buffered) == (None, b"")
-    counted = error.with_lines(7)
-    assert (counted.lines, counted.deadline, counted.elapsed) == (7, "idle", 5.0)
-    assert str(counted) == told.replace("chunks", "lines: 7, chunks")
-    buffered = fastsse.StreamTimeout("headers", 1, buffered=b'{"a":\n 1')
-    assert str(buffered).startswith("no answer came within headers_timeout=1 s")
-    assert str(buffered).endswith('; the next event began with: {"a": 1')
-    assert buffered.with_lines(1).buffered == b'{"a":\n 1'
+    error = fastsse.StreamTimeout("idle", 1.5, chunks=2, bytes=3, lines=7, events=4, elapsed=5.0)
+    assert str(error) == (
+        "no bytes within idle_timeout=1.5 s "
+        "(events: 4, lines: 7, chunks: 2, bytes: 3, after 5.000 s)"
+    )
+    assert (error.timeout, error.name, error.buffered) == ("idle", "idle_timeout", b"")
+    named = fastsse.StreamTimeout("headers", 1, name="Timeouts.headers", buffered=b'{"a":\n 1')
+    assert str(named).startswith("no response within Timeouts.headers=1 s")
+    assert str(named).endswith('; the next event began with: {"a": 1')
 
 
 @pytest.mark.parametrize(
@@ -435,7 +434,7 @@ def test_a_timeout_shows_what_was_under_way(rest: bytes, buffered: bytes) -> Non
         return caught.value
 
     error = asyncio.run(main())
-    assert (error.buffered, error.events, error.lines) == (buffered, 1, None)
+    assert (error.buffered, error.events, error.lines) == (buffered, 1, 2 + rest.count(b"\n"))
 
 
 @pytest.mark.parametrize("item", [None, 7, 1.5, [1], object()])
@@ -444,7 +443,7 @@ def test_items_that_are_no_bytes_are_told_as_what_they_are(item: Any) -> None:
     assert next(stream).data == "a"
     with pytest.raises(TypeError, match=f"bytes-like object, got {type(item).__name__}"):
         next(stream)
-    assert stream.stats[:3] == (1, 9, 1)
+    assert stream.stats[:4] == (1, 9, 2, 1)
 
 
 def test_a_redirect_is_told() -> None:
