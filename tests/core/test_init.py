@@ -1,30 +1,12 @@
-"""What `import fastsse` gives and loads, which twin it picks, and who imports whom."""
+"""What `import fastsse` gives and loads, which twin it picks."""
 
-import ast
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
-from paths import SOURCE
 from scripts import run
 
 import fastsse
-
-LAYERS = [
-    {"_errors", "_arguments", "_event"},
-    {"_event_py"},
-    {"_parser_py", "_parser_c"},
-    {"_parser"},
-    {"_both_ways", "_response", "_request", "_reconnection"},
-    {"clients", "deadlines"},
-    {"_stream"},
-    {"__init__"},
-    {"httpx_sse", "sdk", "event_source"},
-    {"llm"},
-    {"cli"},
-    {"__main__"},
-]
 
 
 def test_names() -> None:
@@ -80,27 +62,3 @@ except ImportError as error:
 )
 def test_only_an_absent_twin_is_passed_over(error: str, found: str) -> None:
     assert run(BLOCK.format(error=error)) == found
-
-
-def imports_of(path: Path) -> set[str]:
-    """The modules of this package, by their first name, that a module imports."""
-    depth = len(path.relative_to(SOURCE).parts)
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level == depth:
-            names = [node.module.partition(".")[0]] if node.module else ["__init__"]
-            found |= set(names)
-    return found
-
-
-def level_of(module: str) -> int:
-    (level,) = (level for level, names in enumerate(LAYERS) if module in names)
-    return level
-
-
-@pytest.mark.skipif(not SOURCE.exists(), reason="the sources are not here")
-def test_imports_go_down() -> None:
-    for path in SOURCE.rglob("*.py"):
-        module = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-        for imported in imports_of(path):
-            assert level_of(imported) < level_of(module), (path, imported)

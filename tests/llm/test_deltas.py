@@ -5,8 +5,6 @@ import logging
 from typing import Any
 
 import pytest
-from fastsse.llm._deltas import NEUTRAL_EVENTS, DeltaReader
-from fastsse.llm._tokens import TokenReader, tokens_of
 from reading import LOOPS, Reader
 from reading_values import Arriving, Got, adrain, drain, event, read, sse
 
@@ -22,6 +20,7 @@ from fastsse.llm import (
     Usage,
     deltas,
 )
+from fastsse.llm.deltas import NEUTRAL_EVENTS, DeltaReader, TokenReader, tokens_of
 from fastsse.llm.shapes import SHAPES
 
 NEUTRAL = {"choices": []}

@@ -222,14 +222,14 @@ class TestResilientChat:
     EXAMPLE = "resilient_chat.py"
 
     def attempts_in(self, err: str) -> int:
-        return len(re.findall(r"^fastsse\.llm\._call: attempt \d", err, re.MULTILINE))
+        return len(re.findall(r"^fastsse\.llm\._request: attempt \d", err, re.MULTILINE))
 
     def test_logs_what_it_does(self, demo: str) -> None:
         out, err = succeed(self.EXAMPLE, demo)
         assert len(out.split()) == 64
         about = rf"model=demo url={demo}/v1/chat/completions timeouts={{'connect': 30,.*}}"
         assert re.search(
-            rf"^fastsse\.llm\._answer: answer began: request .* {about} ", err, re.MULTILINE
+            rf"^fastsse\.llm\.answer: answer began: request .* {about} ", err, re.MULTILINE
         )
         assert re.search(rf"^.*: answer ended {about} tokens=64$", err, re.MULTILINE)
 

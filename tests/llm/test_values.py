@@ -18,7 +18,6 @@ import anyio
 import httpx
 import msgspec
 import pytest
-from fastsse.llm._values import EventReader, JsonReader, json_decoder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opening import ASYNC, SYNC
@@ -38,6 +37,7 @@ from fastsse.llm import (
     ValueStream,
     iter_json,
 )
+from fastsse.llm.values import EventReader, JsonReader, json_decoder
 
 VALUES: list[Any] = [1, "zwei ü", None, {"three": [3.5, True]}, []]
 DATA = [json.dumps(value, ensure_ascii=False) for value in VALUES]

@@ -55,7 +55,7 @@ class Way(NamedTuple):
         """A client over a pool of one connection, which one that is lost would block."""
         limits = self.library.Limits(max_connections=1)
         options = {"retry": QUICK, "model": "tiny"} | settings
-        options["timeouts"] = options.get("timeouts", Timeouts()).over(LONG)
+        options["timeouts"] = options.get("timeouts", Timeouts()).inherit(LONG)
         async with self.make(verify=False, limits=limits) as http:
             yield Client(http, base_url=url, **options)
 

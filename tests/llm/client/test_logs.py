@@ -55,7 +55,7 @@ class TestHeaders:
             for what in ("began", "ended")
         )
         for record in began, ended:
-            assert record.name == "fastsse.llm._answer"
+            assert record.name == "fastsse.llm.answer"
             assert record.request_id == "req-17"
             assert record.rate_limits == limits
             assert record.model == "tiny"
@@ -112,7 +112,7 @@ class TestSkippedEvents:
         assert levels == ["WARNING", "DEBUG", "DEBUG"]
         warning = next(record for record in caplog.records if record.levelname == "WARNING")
         assert '{"choices": [{"text": "half' in warning.message
-        assert warning.name == "fastsse.llm._values"
+        assert warning.name == "fastsse.llm.values"
 
     def test_passes_over_what_is_no_chunk(
         self, memory: Way, caplog: pytest.LogCaptureFixture

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import pytest
-from fastsse.llm._shapes import SHAPES, Shape, recognise
 from mistralai.client import Mistral
 from mistralai.client.models import TextChunk
 from recorded import recorded_streams
@@ -27,6 +26,7 @@ from fastsse.llm import (
     Usage,
     accumulate,
 )
+from fastsse.llm.shapes import SHAPES, Shape, recognise
 
 
 def event_of(data: Any, event: str = "message") -> ServerSentEvent:

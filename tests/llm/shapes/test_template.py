@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from fastsse.llm._alike import LESSONS, PROBE, Alike
-from fastsse.llm._shapes import _read_openai_chat, _read_openai_completions
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastsse import ServerSentEvent, SSEError
+from fastsse.llm.shapes._template import MAX_TEMPLATES, PROBE, TemplateReader
+from fastsse.llm.shapes.openai_chat import _read_openai_chat, _read_openai_completions
 
 PROBE_TEXT = json.dumps(PROBE)[1:-1]
 Read = Callable[[ServerSentEvent], Sequence[Any]]
@@ -50,7 +50,7 @@ def outcome(read: Read, one: ServerSentEvent) -> Any:
 
 
 def check(read: Read, events: list[ServerSentEvent]) -> None:
-    alike = Alike(read).read
+    alike = TemplateReader(read).read
     for one in events:
         assert outcome(alike, one) == outcome(read, one)
 
@@ -120,7 +120,7 @@ def test_the_middle_alone_is_read(chunk: Callable[[str], str]) -> None:
         whole.append(one.data)
         return _read_openai_chat(one)
 
-    alike = Alike(read).read
+    alike = TemplateReader(read).read
     for number in range(10):
         (delta,) = alike(event(chunk(f"text {number}")))
         assert delta.text == f"text {number}"
@@ -135,10 +135,10 @@ def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
         calls += 1
         return _read_openai_chat(one)
 
-    alike = Alike(read).read
+    alike = TemplateReader(read).read
     for number in range(100):
         alike(event(chat("text", salt=f"{number}")))
-    assert calls == 100 + LESSONS
+    assert calls == 100 + MAX_TEMPLATES
 
 
 @pytest.mark.parametrize("text", ["a", "ü", '"', "\\n"])
