@@ -229,7 +229,7 @@ class TestDeadlines:
         read = opener.read(base + path, http2=http2, **{f"{deadline}_timeout": 0.1})
         error = read.error
         assert isinstance(error, fastsse.StreamTimeout)
-        assert (error.deadline, error.seconds) == (deadline, 0.1)
+        assert (error.timeout, error.seconds) == (deadline, 0.1)
         assert len(read.events) == error.events == count
         assert 0.1 <= error.elapsed <= read.seconds < LATE
 
@@ -247,7 +247,7 @@ class TestDeadlines:
         path = f"/given?hex={hex_}&size=10&delay=0.5&then=stall"
         read = opener.read(url + path, first_event_timeout=30, idle_timeout=0.2)
         assert isinstance(read.error, fastsse.StreamTimeout)
-        assert (read.error.deadline, read.data) == ("idle", ["a"])
+        assert (read.error.timeout, read.data) == ("idle", ["a"])
         assert 0.7 <= read.seconds < LATE
 
     def test_those_between_the_chunks_of_a_client_without_a_way_in(

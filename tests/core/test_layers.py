@@ -11,6 +11,7 @@ from paths import SOURCE
 LAYERS: dict[str, list[set[str]]] = {
     "": [
         {"_errors", "_arguments", "_event"},
+        {"_event_py"},
         {"_parser_py", "_parser_c"},
         {"_parser"},
         {"_reader", "_iteration"},

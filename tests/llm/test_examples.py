@@ -69,7 +69,7 @@ class TestAnyJsonStream:
         with serve_http2(app, certificate=certificate) as url:
             out, _ = succeed(self.EXAMPLE, url, SSL_CERT_FILE=authority)
             _, err = fail(self.EXAMPLE, url)
-        assert re.match(r"transport \(refused\): .*certificate verify failed", err, re.IGNORECASE)
+        assert re.match(r"transport \(tls\): .*certificate verify failed", err, re.IGNORECASE)
         first, *events = out.splitlines()
         assert first == "HTTP/2 200"
         names, values = zip(*(event.split(" ", 1) for event in events), strict=True)

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -26,7 +27,11 @@ from fastsse.llm import (
 def test_names() -> None:
     for name in llm.__all__:
         assert getattr(llm, name) is not None
-    public = {name for name in vars(llm) if not name.startswith("_")}
+    public = {
+        name
+        for name, value in vars(llm).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
     assert public - {"find_spec"} == set(llm.__all__)
 
 

@@ -126,7 +126,7 @@ class TestSources:
             assert f"bytes-like object, got {name}" in str(got.error)
         got = read(way, iter_json, [event("1"), item])
         assert got.values == [1]
-        assert str(got.error) == f"expected only events after the first, got {name}"
+        assert str(got.error) == f"expected events only, as the first item is one, got {name}"
 
     def test_events_after_bytes(self, way: str) -> None:
         got = read(way, iter_json, [STREAM, event("1")])
@@ -449,15 +449,15 @@ class TestStats:
         began = time.perf_counter_ns()
         got = read(way, iter_json, parsed(STREAM))
         stats = got.stream.stats
-        assert stats[:4] == (0, 0, len(VALUES), 0)
-        assert 0 <= stats.first_event_ns <= stats.elapsed_ns
+        assert stats[:5] == (0, 0, 0, len(VALUES), 0)
+        assert 0 <= stats.first_event <= stats.elapsed
         assert began < got.stream.received_at_ns < time.perf_counter_ns()
         assert stats == got.stream.stats
 
     def test_before(self) -> None:
         for source in ([STREAM], parsed(STREAM), iter_events([STREAM])):
             stream = iter_json(source)
-            assert stream.stats == (0, 0, 0, 0, None, 0)
+            assert stream.stats == (0, 0, 0, 0, 0, None, 0)
             assert (stream.received_at_ns, stream.parse_failures) == (0, 0)
 
     def test_are_of_the_value_last_yielded(self) -> None:
@@ -482,8 +482,8 @@ class TestStats:
         stream = iter_json(events())
         assert list(stream) == [1, 2]
         stats = stream.stats
-        assert stats.first_event_ns is not None
-        assert stats.elapsed_ns - stats.first_event_ns >= 20_000_000
+        assert stats.first_event is not None
+        assert stats.elapsed - stats.first_event >= 0.02
 
     def test_of_a_source_that_knows_when_its_events_came(self) -> None:
         events = iter_events([STREAM])
@@ -608,7 +608,7 @@ class TestResponses:
         got, closed, connections = fetch(reader, at, idle_timeout=0.2)
         assert got.values == VALUES
         assert isinstance(got.error, fastsse.StreamTimeout)
-        assert (got.error.deadline, got.error.buffered) == ("idle", b'{"half')
+        assert (got.error.timeout, got.error.buffered) == ("idle", b'{"half')
         assert (closed, connections) == (True, 0)
 
     @pytest.mark.parametrize(

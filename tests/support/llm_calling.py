@@ -195,7 +195,7 @@ def expect_broken(way: Way, error: Exception | None) -> None:
 def expect_timeout(error: Exception | None, deadline: str, seconds: float) -> StreamTimeout:
     assert isinstance(error, StreamTimeout)
     assert isinstance(error, TimeoutError)
-    assert error.deadline == deadline
+    assert error.timeout == deadline
     assert error.seconds == seconds
     assert error.elapsed >= seconds * 0.99
     return error

@@ -131,6 +131,7 @@ class Answer(Generic[T, W]):
         """How much has been received, and how fast."""
         events = None if self._events is None else self._events.stats
         times, usage = self._received_ns, self.usage
+        tokens = usage.completion_tokens if usage else None
         return AnswerStats(
             attempts=self._request.attempts,
             chunks=events.chunks if events else 0,
@@ -141,8 +142,8 @@ class Answer(Generic[T, W]):
             tokens=len(times),
             elapsed=events.elapsed if events else self._request.elapsed,
             ttft=(times[0] - self._request.sent_ns) / 1e9 if times else None,
-            itl=[(after - before) / 1e9 for before, after in pairwise(times)],
-            tpot=_time_per_token(times, usage.completion_tokens if usage else None),
+            itl=gaps_between(times),
+            tpot=time_per_token(times, tokens),
         )
 
     async def __aenter__(self) -> Self:
@@ -240,6 +241,12 @@ class Answer(Generic[T, W]):
         return {} if self.response is None else self.response.headers
 
 
-def _time_per_token(times: "array[int]", reported: int | None) -> float | None:
+def gaps_between(times: "array[int]") -> list[float]:
+    """The gaps between tokens in seconds, by when each was received in nanoseconds."""
+    return [(after - before) / 1e9 for before, after in pairwise(times)]
+
+
+def time_per_token(times: "array[int]", reported: int | None) -> float | None:
+    """The mean gap in seconds, by the server's count of tokens if that is larger than ours."""
     gaps = max(reported or 0, len(times)) - 1
     return (times[-1] - times[0]) / 1e9 / gaps if len(times) > 1 else None

@@ -214,4 +214,4 @@ class TestStall:
             called = answer_of(way, server, chat, fetch, **settings)
             assert server.settles(0)
         assert isinstance(called.error, StreamTimeout)
-        assert (called.error.deadline, called.error.seconds) == (deadline, 0.2)
+        assert (called.error.timeout, called.error.seconds) == (deadline, 0.2)

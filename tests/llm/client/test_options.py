@@ -2,13 +2,13 @@
 
 import pickle
 import time
+from array import array
 from email.utils import formatdate
 from typing import Any
 
 import msgspec
 import pytest
-from fastsse.llm._stats import Stamps
-from fastsse.llm._timeouts import DEFAULTS
+from msgspec import UNSET
 from reading_values import event
 
 from fastsse import ContentTypeError, EventTooLargeError, ResponseError, SSEError, StreamTimeout
@@ -20,6 +20,8 @@ from fastsse.llm import (
     Timeouts,
     TransportError,
 )
+from fastsse.llm.answer import gaps_between, time_per_token
+from fastsse.llm.options import DEFAULTS
 
 NAMES = Timeouts.__struct_fields__
 VARIABLES = {name: f"FASTSSE_{name.upper()}_TIMEOUT" for name in NAMES}
@@ -34,17 +36,17 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestTimeouts:
     def test_have_these_defaults(self) -> None:
         assert msgspec.structs.asdict(DEFAULTS) == {
-            "connect": 30, "headers": None, "first_event": 30, "idle": 60, "total": None,
+            "connect": 30, "headers": UNSET, "first_event": 30, "idle": 60, "total": UNSET,
         }  # fmt: skip
 
     def test_come_before_others_each_by_itself(self) -> None:
-        call, client = Timeouts(idle=1, total=0), Timeouts(idle=2, headers=3, total=4)
-        assert call.over(client) == Timeouts(idle=1, headers=3, total=0)
-        assert client.over(call) == client
-        assert Timeouts().over(client) == client == client.over(Timeouts())
+        call, client = Timeouts(idle=1, total=None), Timeouts(idle=2, headers=3, total=4)
+        assert call.inherit(client) == Timeouts(idle=1, headers=3, total=None)
+        assert client.inherit(call) == client
+        assert Timeouts().inherit(client) == client == client.inherit(Timeouts())
 
     @pytest.mark.parametrize("name", NAMES)
-    @pytest.mark.parametrize("seconds", [0, 0.5, 7, float("inf"), None])
+    @pytest.mark.parametrize("seconds", [0.5, 7, float("inf"), None])
     def test_take_any_number_of_seconds(self, name: str, seconds: Any) -> None:
         assert getattr(Timeouts(**{name: seconds}), name) == seconds
 
@@ -52,10 +54,11 @@ class TestTimeouts:
     @pytest.mark.parametrize(
         ("value", "error", "got"),
         [
-            (-1, ValueError, "0 or more seconds, got -1"),
-            (-0.001, ValueError, "0 or more seconds, got -0.001"),
-            (float("nan"), ValueError, "0 or more seconds, got nan"),
-            (float("-inf"), ValueError, "0 or more seconds, got -inf"),
+            (0, ValueError, "more than 0 seconds, or None, got 0"),
+            (-1, ValueError, "more than 0 seconds, or None, got -1"),
+            (-0.001, ValueError, "more than 0 seconds, or None, got -0.001"),
+            (float("nan"), ValueError, "more than 0 seconds, or None, got nan"),
+            (float("-inf"), ValueError, "more than 0 seconds, or None, got -inf"),
             ("3", TypeError, "seconds or None, got str"),
             (True, TypeError, "seconds or None, got bool"),
             ([], TypeError, "seconds or None, got list"),
@@ -84,7 +87,7 @@ class TestEnvironment:
     @pytest.mark.parametrize("name", NAMES)
     @pytest.mark.parametrize(
         ("text", "seconds"),
-        [("7", 7), (" 0.5 ", 0.5), ("0", 0), ("1e3", 1000), ("inf", float("inf"))],
+        [("7", 7), (" 0.5 ", 0.5), ("0", None), ("1e3", 1000), ("inf", float("inf"))],
     )
     def test_sets_each(
         self, monkeypatch: pytest.MonkeyPatch, name: str, text: str, seconds: float
@@ -95,7 +98,13 @@ class TestEnvironment:
     def test_sets_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for number, variable in enumerate(VARIABLES.values()):
             monkeypatch.setenv(variable, str(number))
-        assert list(msgspec.structs.asdict(Timeouts.from_environment()).values()) == [0, 1, 2, 3, 4]
+        assert list(msgspec.structs.asdict(Timeouts.from_environment()).values()) == [
+            None,
+            1,
+            2,
+            3,
+            4,
+        ]
 
     @pytest.mark.parametrize("text", ["", " "])
     def test_that_is_empty_is_none(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -130,13 +139,19 @@ class TestRetry:
         assert Retry().wait_for(answer(status)) is False
         assert Retry().wait_for(answer(status, "1")) is False
 
-    @pytest.mark.parametrize("kind", ["refused", "timeout", "broken"])
+    @pytest.mark.parametrize("kind", ["dns", "refused", "tls", "timeout", "broken"])
     def test_of_a_connection(self, kind: Any) -> None:
         assert Retry().wait_for(TransportError(kind, "http://127.0.0.1/", "why")) is True
 
     @pytest.mark.parametrize(
         ("deadline", "again"),
-        [("headers", True), ("first_event", True), ("idle", False), ("total", False)],
+        [
+            ("connect", True),
+            ("headers", True),
+            ("first_event", True),
+            ("idle", False),
+            ("total", False),
+        ],
     )
     def test_of_a_deadline_before_the_first_event(self, deadline: str, again: bool) -> None:
         assert Retry().wait_for(StreamTimeout(deadline, 1)) is again
@@ -204,38 +219,33 @@ class TestRetry:
         assert pickle.loads(pickle.dumps(Retry(attempts=1))) == Retry(attempts=1) != Retry()
 
 
-class TestStamps:
-    def test_of_none(self) -> None:
-        stamps = Stamps()
-        assert (stamps.tokens, stamps.ttft(0), stamps.itl(), stamps.tpot(None)) == (
-            0,
-            None,
-            [],
-            None,
-        )
-        assert stamps.tpot(100) is None
+SECOND = 1_000_000_000
 
-    def test_of_one(self) -> None:
-        stamps = Stamps()
-        stamps.add(1_500_000_000, 1)
-        assert stamps.ttft(1_000_000_000) == 0.5
-        assert (stamps.itl(), stamps.tpot(None), stamps.tpot(9)) == ([], None, None)
 
-    def test_of_some(self) -> None:
-        stamps = Stamps()
-        for came, tokens in ((1, 1), (2, 1), (3, 3), (5, 4)):
-            stamps.add(came * 1_000_000_000, tokens)
-        assert stamps.tokens == 4
-        assert stamps.ttft(0) == 1
-        assert stamps.itl() == [2, 0, 2]
-        assert len(stamps.itl()) == stamps.tokens - 1
-        assert stamps.tpot(None) == 4 / 3 == stamps.tpot(2)
-        # The server may count more than came apart.
-        assert stamps.tpot(9) == 4 / 8
+class TestTimes:
+    @pytest.mark.parametrize(
+        ("received", "gaps"),
+        [([], []), ([1], []), ([1, 3, 3, 5], [2, 0, 2]), ([1, 1, 1], [0, 0])],
+        ids=str,
+    )
+    def test_gaps_are_one_less_than_tokens(self, received: list[int], gaps: list[int]) -> None:
+        assert gaps_between(array("q", [at * SECOND for at in received])) == gaps
 
-    def test_of_a_first_chunk_that_has_several(self) -> None:
-        stamps = Stamps()
-        stamps.add(1_000_000_000, 3)
-        assert (stamps.itl(), stamps.tpot(None)) == ([0, 0], 0)
-        stamps.add(3_000_000_000, 4)
-        assert (stamps.itl(), stamps.ttft(0)) == ([0, 0, 2], 1)
+    @pytest.mark.parametrize(
+        ("received", "reported", "seconds"),
+        [
+            ([], None, None),
+            ([], 100, None),
+            ([1], None, None),
+            ([1], 9, None),
+            ([1, 3, 3, 5], None, 4 / 3),
+            # The server may count more tokens than were received apart, but not fewer.
+            ([1, 3, 3, 5], 2, 4 / 3),
+            ([1, 3, 3, 5], 9, 4 / 8),
+            ([1, 1, 1], None, 0),
+        ],
+        ids=str,
+    )
+    def test_mean(self, received: list[int], reported: Any, seconds: float | None) -> None:
+        times = array("q", [at * SECOND for at in received])
+        assert time_per_token(times, reported) == seconds

@@ -193,7 +193,7 @@ async def expect_refused(memory: Way, name: str) -> None:
         client = Client(http, base_url="http://localhost")
         with pytest.raises(TypeError, match="timeouts: expected Timeouts or None, got float"):
             client.chat(MESSAGES, timeouts=0.5)
-        with pytest.raises(ValueError, match=r"timeout: expected timeouts=Timeouts"):
+        with pytest.raises(ValueError, match=r"timeout: not an option: pass timeouts=Timeouts"):
             client.chat(MESSAGES, timeout=3)
 
 

@@ -28,7 +28,7 @@ class TestTimeouts:
 
             error = memory.run(main).error
         assert isinstance(error, StreamTimeout)
-        assert (error.deadline, error.seconds) == ("first_event", 0.2)
+        assert (error.timeout, error.seconds) == ("first_event", 0.2)
 
     def test_of_0_are_off(self, memory: Way, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("FIRST_EVENT", "IDLE", "TOTAL", "HEADERS"):
@@ -96,7 +96,7 @@ class TestTotal:
             called = call(memory, server, timeouts=Timeouts(total=1))
         error = called.error
         assert isinstance(error, StreamTimeout)
-        assert (error.deadline, error.seconds) == ("total", 1)
+        assert (error.timeout, error.seconds) == ("total", 1)
         assert called.text == "".join(WORDS[:3])
 
     def test_the_total_has_what_earlier_attempts_took(self, memory: Way) -> None:
