@@ -8,9 +8,9 @@ import pytest
 from reading import LOOPS, Reader
 from reading_values import Arriving, Got, adrain, drain, event, read, sse
 
-from fastsse import iter_events
+from fastsse import Parser, iter_events
+from fastsse._reader import StreamReader
 from fastsse.llm import (
-    DONE,
     DecodeError,
     Delta,
     IncompleteStreamError,
@@ -36,6 +36,12 @@ def chat(text: str | None = None, index: int = 0, end: str | None = None, **delt
 def completion(text: str, **more: Any) -> str:
     choice = {"index": 0, "text": text, "finish_reason": None, **more}
     return json.dumps({"object": "text_completion", "choices": [choice]})
+
+
+def recorded(reader: Any) -> Any:
+    """When each token was received, from a reader that reads single events."""
+    reader.read_from(StreamReader(Parser()))
+    return reader.record()
 
 
 def texts(got: Got) -> list[str]:
@@ -378,12 +384,14 @@ class TestTokens:
             "[DONE]",
         ]
         reader = TokenReader(SHAPES["openai-completions"])
+        recorded(reader)
         found = [reader.read(event(each)) for each in data]
         assert [list(map(str, each)) for each in found[:2]] == [
             [str(Token("Hel", 1)), str(Token("lo", 2))],
             [str(Token("", 3))],
         ]
-        assert [repr(each) for each in found[3]] == ["DONE"]
+        assert found[3:] == [[]]
+        assert reader.is_done
         assert reader.finish_reason == "stop"
         assert reader.usage is not None
         assert reader.usage.completion_tokens == 2
@@ -391,6 +399,7 @@ class TestTokens:
 
 def test_what_counts_as_a_token() -> None:
     reader = DeltaReader(SHAPES["openai-chat"])
+    times = recorded(reader)
     call = {"index": 0, "id": "x", "function": {"name": "f", "arguments": ""}}
     said = [
         chat("a"),
@@ -404,7 +413,7 @@ def test_what_counts_as_a_token() -> None:
     counts = []
     for data in said:
         reader.read(event(data))
-        counts.append(reader.tokens)
+        counts.append(len(times))
     assert counts == [1, 2, 3, 3, 3, 3, 3]
 
 
@@ -424,8 +433,10 @@ def test_sources_give_the_same(way: str) -> None:
 
 def test_tokens_of_one_chunk_count_each() -> None:
     reader = TokenReader(SHAPES["openai-completions"])
+    times = recorded(reader)
     chunk = '{"choices": [{"index": 0, "text": "abc", "token_ids": [1, 2, 3]}]}'
     tokens = list(reader.read(event(chunk)))
     assert tokens == [Token("abc", 1), Token("", 2), Token("", 3)]
-    assert list(reader.read(event("[DONE]"))) == [DONE]
-    assert reader.tokens == 3
+    assert list(reader.read(event("[DONE]"))) == []
+    assert reader.is_done
+    assert len(times) == 3

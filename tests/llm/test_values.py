@@ -27,9 +27,9 @@ from strategies import chunkings
 
 import fastsse
 from fastsse import ServerSentEvent, iter_events
+from fastsse._reader import StreamReader
 from fastsse.event_source import EventSource
 from fastsse.llm import (
-    DONE,
     DecodeError,
     IncompleteStreamError,
     JsonEvent,
@@ -262,18 +262,23 @@ class TestEventReader:
 
     def test_names_each_event(self) -> None:
         reader = EventReader(json_decoder(Chunk))
-        assert reader.read(event('{"text": "a"}')) == (JsonEvent("message", Chunk("a")),)
-        assert reader.read(event('{"text": "b"}', "delta")) == (JsonEvent("delta", Chunk("b")),)
-        assert reader.read(event("[DONE]", "end")) == (DONE,)
+        reader.read_from(StreamReader(fastsse.Parser()))
+        assert reader.read(event('{"text": "a"}')) == [JsonEvent("message", Chunk("a"))]
+        assert reader.read(event('{"text": "b"}', "delta")) == [JsonEvent("delta", Chunk("b"))]
         assert not reader.is_complete
+        assert reader.read(event("[DONE]", "end")) == []
+        assert reader.is_complete
 
     def test_counts_what_adds_something(self) -> None:
         for reader in (EventReader(json_decoder(None)), JsonReader(json_decoder(None))):
+            reader.read_from(StreamReader(fastsse.Parser()))
+            times = reader.record()
             counts = []
             for data in ("1", "null", "[DONE]", "2"):
                 reader.read(event(data))
-                counts.append(reader.tokens)
-            assert counts == [1, 2, 2, 3]
+                counts.append(len(times))
+            # Nothing counts after the end.
+            assert counts == [1, 2, 2, 2]
 
 
 class TestErrors:

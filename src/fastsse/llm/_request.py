@@ -76,7 +76,7 @@ class JsonRequest:
         self.log_context: dict[str, Any] = {
             "model": body.get("model"),
             "url": self._shown_url,
-            "timeouts": msgspec.structs.asdict(timeouts),
+            "timeouts": {name: timeouts.limit(name) for name in NAMES},
         }
 
     async def open(self) -> EventStream:

@@ -85,7 +85,7 @@ def _seconds_of(variable: str, text: str) -> float | None:
     return expect_duration(variable, seconds) or None
 
 
-DEFAULTS = Timeouts(connect=30, first_event=30, idle=60)
+DEFAULTS = Timeouts(connect=30, headers=None, first_event=30, idle=60)
 # In seconds: the total timeout of an answer that does not stream.
 WHOLE_ANSWER = 600.0
 

@@ -36,7 +36,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestTimeouts:
     def test_have_these_defaults(self) -> None:
         assert msgspec.structs.asdict(DEFAULTS) == {
-            "connect": 30, "headers": UNSET, "first_event": 30, "idle": 60, "total": UNSET,
+            "connect": 30, "headers": None, "first_event": 30, "idle": 60, "total": UNSET,
         }  # fmt: skip
 
     def test_come_before_others_each_by_itself(self) -> None:

@@ -170,7 +170,7 @@ class TestChat:
 
     def test_a_client_that_is_none(self) -> None:
         with pytest.raises(TypeError, match=r"http: expected an AsyncClient .*, got str"):
-            Client("http://localhost", "http://localhost")
+            Client("http://localhost", base_url="http://localhost")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
