@@ -172,7 +172,7 @@ class TestTokenIds:
         out, err = fail(self.EXAMPLE, faulty.at("tokens-stall"), "--idle", "0.3")
         assert "1 't1'\n2 't2'\n" in out
         assert re.search(
-            r"StreamTimeout: no bytes came within idle_timeout=0.3 s \(events: 2, lines: 4, "
+            r"StreamTimeout: no bytes within Timeouts.idle=0.3 s \(events: 2, lines: 4, "
             r'chunks: \d, bytes: \d+, after 0.\d+ s\); the next event began with: \{"half',
             err,
         )

@@ -142,7 +142,7 @@ class TestSources:
     def test_the_wrong_way(self) -> None:
         for items in ([STREAM], parsed(STREAM)):
             got = drain(iter_json(Arriving(items)))
-            assert str(got.error) == "Arriving is asynchronous: expected `async for`"
+            assert str(got.error) == "Arriving is asynchronous: expected `async for`, got `for`"
             got = asyncio.run(adrain(iter_json(items)))
             assert str(got.error) == "list is synchronous: expected `for`"
 

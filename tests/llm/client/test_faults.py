@@ -95,7 +95,7 @@ class TestConnection:
             async def main() -> None:
                 before = tasks_living()
                 # aiohttp does not tell those who still read.
-                deadline = Timeouts(idle=0.5 if way.on_aiohttp else 0)
+                deadline = Timeouts(idle=0.5 if way.on_aiohttp else None)
                 async with way.client(server.url, timeouts=deadline) as client:
                     async with anyio.create_task_group() as group:
 
@@ -176,7 +176,7 @@ class TestStall:
         assert error.buffered == HALF.removeprefix(b"data: ")
         told = str(error)
         assert "events: 3, lines: 6, chunks: " in told
-        assert "no bytes came within idle_timeout=0.2 s" in told
+        assert "no bytes within Timeouts.idle=0.2 s" in told
         assert HALF.removeprefix(b"data: ").decode() in told
 
     def test_after_the_end(self, way: Way) -> None:

@@ -81,7 +81,7 @@ class TestComplete:
     def test_one_choice_alone(self, memory: Way) -> None:
         async def main() -> None:
             async with memory.client("http://127.0.0.1:1") as client:
-                with pytest.raises(ValueError, match=r"expected 1, .*: 2"):
+                with pytest.raises(ValueError, match=r"n: expected 1, .*, got 2"):
                     client.complete("x", n=2)
 
         memory.run(main)

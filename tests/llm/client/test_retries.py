@@ -52,7 +52,7 @@ class TestWhole:
     @pytest.mark.parametrize("failing", [BUSY, [Step.RESET], [Step.STALL]])
     def test_is_asked_for_again(self, memory: Way, failing: Act) -> None:
         with memory.scripted(failing, failing, whole(200, CHAT_WHOLE)) as server:
-            deadline = Timeouts(headers=1 if failing == [Step.STALL] else 0)
+            deadline = Timeouts(headers=1 if failing == [Step.STALL] else None)
             called = answer_of(memory, server, chat, fetch, timeouts=deadline)
         assert called.values[0].text == TEXT
         assert called.answer.stats.attempts == len(server.requests) == 3

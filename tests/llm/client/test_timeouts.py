@@ -22,7 +22,10 @@ class TestTimeouts:
 
             async def main() -> Any:
                 async with memory.make(verify=False) as http:
-                    own = {who: Timeouts(first_event=seconds.get(who)) for who in order}
+                    own = {
+                        who: Timeouts(first_event=seconds[who]) if who in seconds else Timeouts()
+                        for who in order
+                    }
                     client = Client(http, base_url=server.url, timeouts=own["client"], retry=None)
                     return await read(client.chat(MESSAGES, timeouts=own["call"]))
 
@@ -30,14 +33,16 @@ class TestTimeouts:
         assert isinstance(error, StreamTimeout)
         assert (error.timeout, error.seconds) == ("first_event", 0.2)
 
-    def test_of_0_are_off(self, memory: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_of_none_are_off(self, memory: Way, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("FIRST_EVENT", "IDLE", "TOTAL", "HEADERS"):
             monkeypatch.setenv(f"FASTSSE_{name}_TIMEOUT", "0.1")
         with memory.scripted([0.3, head(), 0.3, *words(3), 0.3, *CHAT[4:]]) as server:
 
             async def main() -> Any:
                 async with memory.make(verify=False) as http:
-                    off = Timeouts(connect=0, headers=0, first_event=0, idle=0, total=0)
+                    off = Timeouts(
+                        connect=None, headers=None, first_event=None, idle=None, total=None
+                    )
                     client = Client(
                         http, base_url=server.url, timeouts=Timeouts(idle=0.1), retry=None
                     )
@@ -55,7 +60,7 @@ class TestTimeouts:
             async with memory.make(verify=False) as http:
                 return Client(http, base_url="http://localhost").timeouts
 
-        assert memory.run(main) == Timeouts(connect=30, first_event=30, idle=60)
+        assert memory.run(main) == Timeouts(connect=30, headers=None, first_event=30, idle=60)
 
     def test_that_make_no_sense_in_the_environment(
         self, memory: Way, monkeypatch: pytest.MonkeyPatch
