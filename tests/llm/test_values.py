@@ -144,7 +144,7 @@ class TestSources:
             got = drain(iter_json(Arriving(items)))
             assert str(got.error) == "Arriving is asynchronous: expected `async for`, got `for`"
             got = asyncio.run(adrain(iter_json(items)))
-            assert str(got.error) == "list is synchronous: expected `for`"
+            assert str(got.error) == "list is synchronous: expected `for`, got `async for`"
 
     def test_a_response_that_is_not_awaited(self) -> None:
         async def request() -> None:

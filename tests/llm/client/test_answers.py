@@ -213,9 +213,11 @@ class TestAnswer:
                     with pytest.raises(TypeError, match="not iterable"):
                         for _ in client.chat(MESSAGES):  # type: ignore[attr-defined]
                             pass
-                    with pytest.raises(TypeError, match="context manager"):
-                        with client.chat(MESSAGES):  # type: ignore[attr-defined]
-                            pass
+                    with (
+                        pytest.raises(TypeError, match="context manager"),
+                        client.chat(MESSAGES),  # type: ignore[attr-defined]
+                    ):
+                        pass
 
             memory.run(main)
         assert server.requests == []
