@@ -395,7 +395,7 @@ class TestStamps:
         assert 1 <= stats.chunks <= 2
         assert stats.first_event is not None
         assert 0 < stats.first_event < stats.elapsed
-        assert 0.2e9 <= stats.elapsed <= read.seconds * 1e9
+        assert 0.2 <= stats.elapsed <= read.seconds
         assert read.stream.stats == stats
 
     def test_chunks_without_an_event_are_counted(self, reader: Reader) -> None:

@@ -107,7 +107,7 @@ class TestAnyJsonStream:
     def test_no_headers_in_ten_seconds(self, faulty: FaultyServer) -> None:
         began = time.monotonic()
         _, err = fail(self.EXAMPLE, faulty.at("no-headers"))
-        assert err.startswith("timeout: no answer came within headers_timeout=10 s")
+        assert err.startswith("timeout: no response within Timeouts.headers=10 s")
         assert time.monotonic() - began >= 10
 
     def test_closes_what_it_does_not_read_to_its_end(self, faulty: FaultyServer) -> None:
@@ -248,13 +248,13 @@ class TestResilientChat:
     def test_a_first_event_that_does_not_come(self, faulty: FaultyServer) -> None:
         limit = {"FASTSSE_FIRST_EVENT_TIMEOUT": "0.3"}
         _, err = fail(self.EXAMPLE, faulty.at("silent"), **limit)
-        assert "after 3 attempt(s): no event came within first_event_timeout=0.3 s" in err
+        assert "after 3 attempt(s): no event within Timeouts.first_event=0.3 s" in err
         assert len(faulty.requests["silent"]) == 3
 
     @pytest.mark.parametrize(
         ("how", "limit", "error"),
         [
-            ("stalls", {"FASTSSE_IDLE_TIMEOUT": "0.3"}, "idle_timeout=0.3 s"),
+            ("stalls", {"FASTSSE_IDLE_TIMEOUT": "0.3"}, "Timeouts.idle=0.3 s"),
             ("broken", {}, "/v1/chat/completions broke: "),
         ],
     )
@@ -270,7 +270,7 @@ class TestResilientChat:
         limit = {"FASTSSE_TOTAL_TIMEOUT": "50"}
         out, err = fail(self.EXAMPLE, faulty.at("endless"), "--total", "0.5", **limit)
         assert out.startswith("more more ")
-        assert "the stream did not end within total_timeout=0.5 s" in err
+        assert "the stream did not end within Timeouts.total=0.5 s" in err
 
     def test_framing_and_a_last_event_without_its_blank_line(self, faulty: FaultyServer) -> None:
         out, _ = succeed(self.EXAMPLE, faulty.at("crlf-without-end"))
@@ -279,7 +279,7 @@ class TestResilientChat:
     def test_skips_what_is_no_chunk(self, faulty: FaultyServer) -> None:
         out, err = succeed(self.EXAMPLE, faulty.at("junk"))
         assert out == "Hello ü."
-        assert len(re.findall(r": skipped an event, .*: junk \d", err)) == 2
+        assert len(re.findall(r": skipped an event that .*: junk \d", err)) == 2
 
     def test_the_whole_answer(self, faulty: FaultyServer) -> None:
         out, err = succeed(self.EXAMPLE, faulty.at("whole"), "--whole")

@@ -186,7 +186,6 @@ STANDARD = [
     Difference(r"`data: x\r\n\r`, and `\n` in the next chunk: the event comes", arrival),
     typed("Text/Event-Stream"),
     typed("text/event-stream-2"),
-    typed("application/json, text/event-stream"),
 ]
 
 OTHERS = [

@@ -66,6 +66,8 @@ def run_tail(target: Request, *, as_json: bool, deadlines: dict[str, Any], **opt
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     show = _show_json if as_json else _text_shower()
     stream: EventStream | None = None
+    # On the command line 0 is no limit.
+    deadlines = {name: seconds or None for name, seconds in deadlines.items()}
     asked = dict(deadlines)
     began = first = 0.0
     try:
