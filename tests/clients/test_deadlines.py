@@ -14,6 +14,7 @@ import pytest
 from reading import LOOPS, Reader, connections_of
 
 import fastsse
+from fastsse._reader import StreamReader
 from fastsse.clients import source_of
 from fastsse.deadlines import Deadlines
 
@@ -198,9 +199,10 @@ def read_since(reader: Reader, path: str, deadlines: Deadlines) -> ReadSince:
     def stream_of(response: Any) -> fastsse.EventStream:
         started_ns = time.perf_counter_ns() - int(SPENT * 1e9)
         return fastsse.EventStream(
-            source_of(response), fastsse.Parser(), deadlines,
-            check_response=True, flush_at_end=False, started_ns=started_ns,
-        )  # fmt: skip
+            source_of(response),
+            StreamReader(fastsse.Parser(), started_ns=started_ns),
+            deadlines,
+        )
 
     def result(stream: Any, error: Any, began: float, client: Any) -> ReadSince:
         stats = stream.stats
