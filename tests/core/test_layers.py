@@ -41,10 +41,11 @@ LAYERS: dict[str, list[set[str]]] = {
         {"__init__"},
     ],
     "llm/shapes": [
-        {"_wire_types", "_template"},
+        {"_wire_types"},
+        {"_template", "_choices"},
         {
-            "openai_chat", "openai_responses", "openai_assistants", "anthropic", "gemini",
-            "cohere", "watsonx", "writer",
+            "openai_chat", "openai_completions", "openai_responses", "openai_assistants",
+            "anthropic", "gemini", "cohere", "watsonx", "writer",
         },
         {"__init__"},
     ],

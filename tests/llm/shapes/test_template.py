@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fastsse import ServerSentEvent, SSEError
+from fastsse.llm.shapes import openai_chat, openai_completions
 from fastsse.llm.shapes._template import MAX_TEMPLATES, PROBE, TemplateReader
-from fastsse.llm.shapes.openai_chat import _read_openai_chat, _read_openai_completions
 
 PROBE_TEXT = json.dumps(PROBE)[1:-1]
 Read = Callable[[ServerSentEvent], Sequence[Any]]
@@ -98,7 +98,7 @@ CHUNKS = st.one_of(
 @example([event(padded("x", "a-")), event(padded("y", "b-")), event(padded("z", "b"))])
 @example([event(chat("x")), event(chat("y") + "letters")])
 def test_it_gives_what_reading_each_gives(events: list[ServerSentEvent]) -> None:
-    check(_read_openai_chat, events)
+    check(openai_chat.read_chunk, events)
 
 
 @settings(deadline=None)
@@ -109,7 +109,7 @@ def test_bytes_that_are_wrong_are_seen(chunks: list[bytes], data: st.DataObject)
         at = data.draw(st.integers(0, len(chunk)))
         wrong = data.draw(st.sampled_from([b"", b"\xff", b'"', b"\\", b"\n", b"\x00"]))
         events += [event(chunk), event(chunk[:at] + wrong + chunk[at:])]
-    check(_read_openai_chat, events)
+    check(openai_chat.read_chunk, events)
 
 
 @pytest.mark.parametrize("chunk", [chat, lambda text: padded(text, "x" + text[5:])])
@@ -118,7 +118,7 @@ def test_the_middle_alone_is_read(chunk: Callable[[str], str]) -> None:
 
     def read(one: ServerSentEvent) -> Sequence[Any]:
         whole.append(one.data)
-        return _read_openai_chat(one)
+        return openai_chat.read_chunk(one)
 
     alike = TemplateReader(read).read
     for number in range(10):
@@ -133,7 +133,7 @@ def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
     def read(one: ServerSentEvent) -> Sequence[Any]:
         nonlocal calls
         calls += 1
-        return _read_openai_chat(one)
+        return openai_chat.read_chunk(one)
 
     alike = TemplateReader(read).read
     for number in range(100):
@@ -144,4 +144,4 @@ def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
 @pytest.mark.parametrize("text", ["a", "ü", '"', "\\n"])
 def test_completions(text: str) -> None:
     chunks = [json.dumps({"choices": [{"index": 0, "text": each}]}) for each in ("x", text, "y")]
-    check(_read_openai_completions, [event(chunk) for chunk in chunks])
+    check(openai_completions.read_chunk, [event(chunk) for chunk in chunks])

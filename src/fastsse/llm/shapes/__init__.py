@@ -1,4 +1,4 @@
-"""The wire formats of answers: one file for each provider's, and one line here."""
+"""The wire formats of answers. Each has a file here, an import, and a row in `SHAPES`."""
 
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from . import (
     gemini,
     openai_assistants,
     openai_chat,
+    openai_completions,
     openai_responses,
     watsonx,
     writer,
@@ -19,12 +20,12 @@ from .openai_chat import message_of
 
 __all__ = ["SHAPES", "Shape", "message_of", "recognise", "shape_named"]
 
-# In the order in which they are tried.
+# By name, in the order in which `recognise` tries them.
 SHAPES: Final = {
     shape.name: shape
     for shape in (
-        openai_chat.CHAT,
-        openai_chat.COMPLETIONS,
+        openai_chat.SHAPE,
+        openai_completions.SHAPE,
         openai_responses.SHAPE,
         openai_assistants.SHAPE,
         anthropic.SHAPE,
@@ -37,10 +38,10 @@ SHAPES: Final = {
 
 
 def recognise(event: ServerSentEvent) -> Shape | None:
-    """The shape of a stream that has this event; None if several shapes may have it.
+    """The shape of a stream that contains this event; None if any shape may contain it.
 
     Raises:
-        StreamError: the event carries an error.
+        StreamError: the event reports an error.
         DecodeError: the data is not JSON.
     """
     value: Any = decode(event)
@@ -52,10 +53,10 @@ def recognise(event: ServerSentEvent) -> Shape | None:
 
 
 def shape_named(name: str) -> Shape:
-    """The shape of that name.
+    """The shape with this name.
 
     Raises:
-        ValueError: no shape has it.
+        ValueError: no shape has this name.
     """
     if name not in SHAPES:
         raise ValueError(f"shape: expected one of {', '.join(SHAPES)}, got {name!r}")

@@ -1,7 +1,7 @@
-"""Parts of wire formats that several providers share.
+"""What the files of several wire formats use: `Shape`, and the parts of chunks that they share.
 
-A struct has only the fields that are read, so that other fields are ignored. Each may be null, as
-some servers send null for each field that they do not use.
+A struct declares only the fields that are read; all others are skipped. Every field may be null,
+since some server sends null for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +24,10 @@ class Shape(NamedTuple):
 
     Attributes:
         name: of the format, such as "openai-chat".
-        recognises: whether an event has it, by the event's type and the JSON object in its data.
-        reader: makes a function that reads the events of one stream, in order: the deltas of an
-            event, often one, maybe none, with DONE last if the event ends the stream.
+        recognises: whether an event has the format, by the event's type and the JSON object in
+            its data.
+        reader: makes a function that reads the events of one stream, in order. It returns the
+            deltas of an event, often one, maybe none, with DONE last if the event ends the stream.
     """
 
     name: str
@@ -34,23 +35,22 @@ class Shape(NamedTuple):
     reader: Callable[[], Read]
 
 
-def finish_reason(word: str | None, table: Mapping[str, str]) -> str | None:
-    """Our word for a provider's finish reason; a word that is not in the table stays as it is."""
-    return table.get(word, word) if word else None
-
-
-def sum_known(first: int | None, second: int | None) -> int | None:
-    return None if first is None or second is None else first + second
-
-
 class Struct(msgspec.Struct, gc=False):
-    """A part of a chunk: read and dropped at once, and never in a cycle."""
+    """A part of a chunk. It is dropped once its event is read, and is never in a cycle."""
 
 
 class Chunk(Struct):
-    """The data of an event."""
+    """The data of an event. `decode_chunk` raises the error, if it has one."""
 
     error: Any = None
+
+
+class Text(Struct):
+    text: str | None = None
+
+
+class Typed(Struct):
+    type: str | None = None
 
 
 class PromptDetails(Struct):
@@ -67,11 +67,11 @@ class OpenAIUsage(Struct):
     completion_tokens: int | None = None
     total_tokens: int | None = None
     prompt_tokens_details: PromptDetails | None = None
-    # What Writer and the assistants call them.
+    # The name that Writer and the assistants use.
     prompt_token_details: PromptDetails | None = None
     completion_tokens_details: CompletionDetails | None = None
 
-    def to_ours(self) -> Usage:
+    def to_usage(self) -> Usage:
         prompt = self.prompt_tokens_details or self.prompt_token_details or PromptDetails()
         completion = self.completion_tokens_details or CompletionDetails()
         return Usage(
@@ -84,39 +84,48 @@ class OpenAIUsage(Struct):
         )
 
 
-class Function(Struct):
+class OpenAIFunction(Struct):
     name: str | None = None
     arguments: str | None = None
 
 
-class WireToolCall(Struct):
-    function: Function | None = None
+class OpenAIToolCall(Struct):
+    function: OpenAIFunction | None = None
     index: int | None = None
     id: str | None = None
 
-    def to_ours(self) -> ToolCallDelta:
-        function = self.function or Function()
+    def to_delta(self) -> ToolCallDelta:
+        function = self.function or OpenAIFunction()
         return ToolCallDelta(
             index=self.index, id=self.id, name=function.name, arguments=function.arguments or ""
         )
 
 
-class Text(Struct):
-    text: str | None = None
+class IncompleteDetails(Struct):
+    """Why a response or a run of OpenAI's ended before it was complete."""
 
-
-class Typed(Struct):
-    type: str | None = None
-
-
-class Incomplete(Struct):
     reason: str | None = None
 
 
+def finish_reason(word: str | None, table: Mapping[str, str]) -> str | None:
+    """Our word for a provider's finish reason; a word that is not in the table is returned as is.
+
+    An empty word is None, as a null is.
+    """
+    return table.get(word, word) if word else None
+
+
+def add_counts(first: int | None, second: int | None) -> int | None:
+    """The sum of two numbers of tokens; None if either is not known."""
+    return None if first is None or second is None else first + second
+
+
 def objects_in(value: Any) -> list[dict[str, Any]]:
+    """The JSON objects in a JSON array; none if the value is not an array."""
     items = value if isinstance(value, list) else ()
     return [item for item in items if isinstance(item, dict)]
 
 
-def call_delta(**fields: Any) -> Delta:
+def tool_call_delta(**fields: Any) -> Delta:
+    """A delta with one part of a tool call, of these fields."""
     return Delta(tool_calls=(ToolCallDelta(**fields),))

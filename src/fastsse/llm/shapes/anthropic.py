@@ -1,4 +1,4 @@
-"""Anthropic's messages."""
+"""Anthropic's messages, which other providers offer too."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ from ._wire_types import (
     Struct,
     Text,
     Typed,
-    call_delta,
+    add_counts,
     finish_reason,
-    sum_known,
+    tool_call_delta,
 )
 
 FINISH_REASONS = {
@@ -35,38 +35,38 @@ class _ThinkingDetails(Struct):
     thinking_tokens: int | None = None
 
 
-class _AnthropicUsage(Struct):
+class _Usage(Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_input_tokens: int | None = None
     cache_creation_input_tokens: int | None = None
     output_tokens_details: _ThinkingDetails | None = None
 
-    def update(self, later: "_AnthropicUsage") -> None:
+    def update(self, later: "_Usage") -> None:
         for name in self.__struct_fields__:
             value = getattr(later, name)
             if value is not None:
                 setattr(self, name, value)
 
-    def to_ours(self) -> Usage:
+    def to_usage(self) -> Usage:
         read, written = self.cache_read_input_tokens, self.cache_creation_input_tokens
-        prompt = sum_known(self.input_tokens, (read or 0) + (written or 0))
+        prompt = add_counts(self.input_tokens, (read or 0) + (written or 0))
         details = self.output_tokens_details or _ThinkingDetails()
         return Usage(
             prompt_tokens=prompt,
             completion_tokens=self.output_tokens,
-            total_tokens=sum_known(prompt, self.output_tokens),
+            total_tokens=add_counts(prompt, self.output_tokens),
             cached_tokens=read,
             cache_write_tokens=written,
             reasoning_tokens=details.thinking_tokens,
         )
 
 
-class _AnthropicMessage(Struct):
-    usage: _AnthropicUsage | None = None
+class _Message(Struct):
+    usage: _Usage | None = None
 
 
-class _AnthropicDelta(Text):
+class _Delta(Text):
     thinking: str | None = None
     partial_json: str | None = None
     stop_reason: str | None = None
@@ -79,46 +79,46 @@ class _Block(Typed):
     name: str | None = None
 
 
-class _AnthropicChunk(Chunk):
+class _MessagesChunk(Chunk):
     type: str = ""
     index: int = 0
-    delta: _AnthropicDelta | None = None
+    delta: _Delta | None = None
     content_block: _Block | None = None
-    message: _AnthropicMessage | None = None
-    usage: _AnthropicUsage | None = None
+    message: _Message | None = None
+    usage: _Usage | None = None
 
 
-_anthropic = msgspec.json.Decoder(_AnthropicChunk).decode
+_decode_chunk = msgspec.json.Decoder(_MessagesChunk).decode
 
 
-class _AnthropicReader:
-    """Knows which blocks are calls of the caller's tools: the server's own have the same deltas.
+class _Reader:
+    """Keeps which blocks are calls that the client answers, and the usage so far.
 
-    What a later usage leaves out, an earlier one said.
+    The deltas of the server's own calls look the same. A later usage has only what has changed.
     """
 
     def __init__(self) -> None:
-        self._usage = _AnthropicUsage()
-        # The calls by their blocks, and whether they have arguments yet.
+        self._usage = _Usage()
+        # By the index of a call's block: whether the call has arguments yet.
         self._calls: dict[int, bool] = {}
 
     def __call__(self, event: ServerSentEvent) -> Deltas:
-        chunk = decode_chunk(event, _anthropic)
+        chunk = decode_chunk(event, _decode_chunk)
         if chunk is DONE:
             return END
         match chunk.type:
             case "content_block_delta":
-                return self._block_delta(chunk.index, chunk.delta or _AnthropicDelta())
+                return self._block_delta(chunk.index, chunk.delta or _Delta())
             case "content_block_start":
                 return self._block_start(chunk.index, chunk.content_block or _Block())
             case "content_block_stop":
-                # No arguments are an empty object to whoever reads them.
+                # Without arguments, the JSON text of the arguments is an empty object.
                 if self._calls.get(chunk.index) is False:
-                    return (call_delta(index=chunk.index, arguments="{}"),)
+                    return (tool_call_delta(index=chunk.index, arguments="{}"),)
             case "message_start":
-                return self._used((chunk.message or _AnthropicMessage()).usage, None)
+                return self._usage_deltas((chunk.message or _Message()).usage, None)
             case "message_delta":
-                return self._used(chunk.usage, (chunk.delta or _AnthropicDelta()).stop_reason)
+                return self._usage_deltas(chunk.usage, (chunk.delta or _Delta()).stop_reason)
             case "message_stop":
                 return END
         return ()
@@ -126,39 +126,35 @@ class _AnthropicReader:
     def _block_start(self, index: int, block: _Block) -> Deltas:
         if block.type == "tool_use":
             self._calls[index] = False
-            return (call_delta(index=index, id=block.id, name=block.name),)
+            return (tool_call_delta(index=index, id=block.id, name=block.name),)
         if block.text or block.thinking:
             return (Delta(text=block.text or "", reasoning=block.thinking or ""),)
         return ()
 
-    def _block_delta(self, index: int, delta: _AnthropicDelta) -> Deltas:
+    def _block_delta(self, index: int, delta: _Delta) -> Deltas:
         if delta.text:
             return (Delta(text=delta.text),)
         if delta.thinking:
             return (Delta(reasoning=delta.thinking),)
         if delta.partial_json and index in self._calls:
             self._calls[index] = True
-            return (call_delta(index=index, arguments=delta.partial_json),)
+            return (tool_call_delta(index=index, arguments=delta.partial_json),)
         return ()
 
-    def _used(self, usage: _AnthropicUsage | None, stop_reason: str | None) -> Deltas:
-        self._usage.update(usage or _AnthropicUsage())
-        return (
-            Delta(
-                finish_reason=finish_reason(stop_reason, FINISH_REASONS),
-                usage=self._usage.to_ours(),
-            ),
-        )
+    def _usage_deltas(self, usage: _Usage | None, stop_reason: str | None) -> Deltas:
+        self._usage.update(usage or _Usage())
+        reason = finish_reason(stop_reason, FINISH_REASONS)
+        return (Delta(finish_reason=reason, usage=self._usage.to_usage()),)
 
 
-_ANTHROPIC_TYPES = {
+_TYPES = {
     "message_start", "message_delta", "message_stop", "content_block_start",
     "content_block_delta", "content_block_stop",
 }  # fmt: skip
 
 
-def recognises(kind: str, value: dict[str, Any]) -> bool:
-    return str(value.get("type")) in _ANTHROPIC_TYPES
+def recognises(event_type: str, value: dict[str, Any]) -> bool:
+    return str(value.get("type")) in _TYPES
 
 
-SHAPE = Shape("anthropic", recognises, _AnthropicReader)
+SHAPE = Shape("anthropic", recognises, _Reader)

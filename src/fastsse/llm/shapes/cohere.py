@@ -1,4 +1,4 @@
-"""Cohere's chat."""
+"""Cohere's chat, version 2."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from ._wire_types import (
     END,
     Chunk,
     Deltas,
+    OpenAIToolCall,
     Shape,
     Struct,
     Text,
-    WireToolCall,
+    add_counts,
     finish_reason,
-    sum_known,
 )
 
 FINISH_REASONS = {
@@ -28,86 +28,85 @@ FINISH_REASONS = {
 }
 
 
-class _CohereContent(Text):
+class _Content(Text):
     thinking: str | None = None
 
 
-class _CohereMessage(Struct):
-    # Empty lists where the message begins, one thing each after that.
-    content: _CohereContent | list[Any] | None = None
-    tool_calls: WireToolCall | list[Any] | None = None
+class _Message(Struct):
+    # Empty lists in the first event, one object each in later events.
+    content: _Content | list[Any] | None = None
+    tool_calls: OpenAIToolCall | list[Any] | None = None
     tool_plan: str | None = None
 
 
-class _CohereTokens(Struct):
+class _Tokens(Struct):
     input_tokens: float | None = None
     output_tokens: float | None = None
 
 
-class _CohereUsage(Struct):
-    tokens: _CohereTokens | None = None
+class _Usage(Struct):
+    tokens: _Tokens | None = None
     cached_tokens: float | None = None
 
-    def to_ours(self) -> Usage:
-        tokens = self.tokens or _CohereTokens()
-        prompt, completion = _whole_number(tokens.input_tokens), _whole_number(tokens.output_tokens)
+    def to_usage(self) -> Usage:
+        tokens = self.tokens or _Tokens()
+        prompt, completion = _to_int(tokens.input_tokens), _to_int(tokens.output_tokens)
         return Usage(
             prompt_tokens=prompt,
             completion_tokens=completion,
-            total_tokens=sum_known(prompt, completion),
-            cached_tokens=_whole_number(self.cached_tokens),
+            total_tokens=add_counts(prompt, completion),
+            cached_tokens=_to_int(self.cached_tokens),
         )
 
 
-class _CohereDelta(Struct):
-    message: _CohereMessage | None = None
+class _Delta(Struct):
+    message: _Message | None = None
     finish_reason: str | None = None
-    usage: _CohereUsage | None = None
+    usage: _Usage | None = None
     error: Any = None
 
 
 class _CohereChunk(Chunk):
     type: str = ""
     index: int = 0
-    delta: _CohereDelta | None = None
+    delta: _Delta | None = None
 
 
-_cohere = msgspec.json.Decoder(_CohereChunk).decode
+_decode_chunk = msgspec.json.Decoder(_CohereChunk).decode
 
 
-def _whole_number(number: float | None) -> int | None:
+def _to_int(number: float | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _read_cohere(event: ServerSentEvent) -> Deltas:
-    chunk = decode_chunk(event, _cohere)
+def read_chunk(event: ServerSentEvent) -> Deltas:
+    chunk = decode_chunk(event, _decode_chunk)
     if chunk is DONE:
         return END
-    delta = chunk.delta or _CohereDelta()
+    delta = chunk.delta or _Delta()
     if chunk.type == "message-end":
         if delta.error is not None:
             raise stream_error(delta.error, event)
-        usage = None if delta.usage is None else delta.usage.to_ours()
-        return Delta(
-            finish_reason=finish_reason(delta.finish_reason, FINISH_REASONS), usage=usage
-        ), DONE
-    message = delta.message or _CohereMessage()
-    if isinstance(message.tool_calls, WireToolCall):
+        usage = None if delta.usage is None else delta.usage.to_usage()
+        reason = finish_reason(delta.finish_reason, FINISH_REASONS)
+        return Delta(finish_reason=reason, usage=usage), DONE
+    message = delta.message or _Message()
+    if isinstance(message.tool_calls, OpenAIToolCall):
         message.tool_calls.index = chunk.index
-        return (Delta(tool_calls=(message.tool_calls.to_ours(),)),)
-    content = message.content if isinstance(message.content, _CohereContent) else _CohereContent()
+        return (Delta(tool_calls=(message.tool_calls.to_delta(),)),)
+    content = message.content if isinstance(message.content, _Content) else _Content()
     text, reasoning = content.text or "", content.thinking or message.tool_plan or ""
     return (Delta(text=text, reasoning=reasoning),) if text or reasoning else ()
 
 
-_COHERE_TYPES = {
+_TYPES = {
     "message-start", "message-end", "content-start", "content-delta", "content-end",
     "tool-plan-delta", "tool-call-start", "tool-call-delta", "tool-call-end",
 }  # fmt: skip
 
 
-def recognises(kind: str, value: dict[str, Any]) -> bool:
-    return str(value.get("type")) in _COHERE_TYPES
+def recognises(event_type: str, value: dict[str, Any]) -> bool:
+    return str(value.get("type")) in _TYPES
 
 
-SHAPE = Shape("cohere", recognises, lambda: _read_cohere)
+SHAPE = Shape("cohere", recognises, lambda: read_chunk)

@@ -1,4 +1,4 @@
-"""Google's Gemini."""
+"""Google's Gemini, also on Vertex AI."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import msgspec
 from ..._parser import ServerSentEvent
 from ..decode import DONE, decode_chunk
 from ..types import Delta, ToolCallDelta, Usage
-from ._wire_types import END, Chunk, Deltas, Shape, Struct, finish_reason, sum_known
+from ._wire_types import END, Chunk, Deltas, Shape, Struct, add_counts, finish_reason
 
 FINISH_REASONS = {
     "STOP": "stop",
@@ -22,7 +22,7 @@ FINISH_REASONS = {
 
 
 class _Camel(Struct, rename="camel"):
-    pass
+    """A struct whose fields have names in camel case on the wire."""
 
 
 class _FunctionCall(_Camel):
@@ -30,24 +30,27 @@ class _FunctionCall(_Camel):
     name: str | None = None
     args: msgspec.Raw = msgspec.Raw(b"{}")
 
+    def to_delta(self) -> ToolCallDelta:
+        return ToolCallDelta(id=self.id, name=self.name, arguments=bytes(self.args).decode())
 
-class _GeminiPart(_Camel):
+
+class _Part(_Camel):
     text: str | None = None
     thought: bool | None = None
     function_call: _FunctionCall | None = None
 
 
-class _GeminiContent(_Camel):
-    parts: list[_GeminiPart] | None = None
+class _Content(_Camel):
+    parts: list[_Part] | None = None
 
 
 class _Candidate(_Camel):
-    content: _GeminiContent | None = None
+    content: _Content | None = None
     finish_reason: str | None = None
     index: int = 0
 
 
-class _GeminiUsage(_Camel):
+class _Usage(_Camel):
     prompt_token_count: int | None = None
     tool_use_prompt_token_count: int | None = None
     candidates_token_count: int | None = None
@@ -55,12 +58,12 @@ class _GeminiUsage(_Camel):
     cached_content_token_count: int | None = None
     total_token_count: int | None = None
 
-    def to_ours(self) -> Usage:
+    def to_usage(self) -> Usage:
         return Usage(
-            prompt_tokens=sum_known(self.prompt_token_count, self.tool_use_prompt_token_count or 0),
-            completion_tokens=sum_known(
-                self.candidates_token_count or 0, self.thoughts_token_count or 0
+            prompt_tokens=add_counts(
+                self.prompt_token_count, self.tool_use_prompt_token_count or 0
             ),
+            completion_tokens=(self.candidates_token_count or 0) + (self.thoughts_token_count or 0),
             total_tokens=self.total_token_count,
             cached_tokens=self.cached_content_token_count,
             reasoning_tokens=self.thoughts_token_count,
@@ -73,35 +76,35 @@ class _PromptFeedback(_Camel):
 
 class _GeminiChunk(Chunk, rename="camel"):
     candidates: list[_Candidate] | None = None
-    usage_metadata: _GeminiUsage | None = None
+    usage_metadata: _Usage | None = None
     prompt_feedback: _PromptFeedback | None = None
 
 
-_gemini = msgspec.json.Decoder(_GeminiChunk).decode
+_decode_chunk = msgspec.json.Decoder(_GeminiChunk).decode
 
 
-class _GeminiReader:
-    """Knows which candidates called a tool: their reason to end is STOP, maybe chunks later."""
+class _Reader:
+    """Keeps which candidates called a tool: they end with STOP, maybe some chunks later."""
 
     def __init__(self) -> None:
         self._called: set[int] = set()
 
     def __call__(self, event: ServerSentEvent) -> Deltas:
-        chunk = decode_chunk(event, _gemini)
+        chunk = decode_chunk(event, _decode_chunk)
         if chunk is DONE:
             return END
         deltas: list[Delta] = []
         for candidate in chunk.candidates or ():
-            self._add(candidate, deltas)
+            self._append_candidate(deltas, candidate)
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             deltas.append(Delta(finish_reason="content_filter"))
         if chunk.usage_metadata is not None:
-            deltas.append(Delta(usage=chunk.usage_metadata.to_ours()))
+            deltas.append(Delta(usage=chunk.usage_metadata.to_usage()))
         return deltas
 
-    def _add(self, candidate: _Candidate, deltas: list[Delta]) -> None:
-        parts = (candidate.content or _GeminiContent()).parts or ()
-        calls = tuple(_gemini_call(part.function_call) for part in parts if part.function_call)
+    def _append_candidate(self, deltas: list[Delta], candidate: _Candidate) -> None:
+        parts = (candidate.content or _Content()).parts or ()
+        calls = tuple(part.function_call.to_delta() for part in parts if part.function_call)
         if calls:
             self._called.add(candidate.index)
         reason = finish_reason(candidate.finish_reason, FINISH_REASONS)
@@ -121,12 +124,8 @@ class _GeminiReader:
             )
 
 
-def _gemini_call(call: _FunctionCall) -> ToolCallDelta:
-    return ToolCallDelta(id=call.id, name=call.name, arguments=bytes(call.args).decode())
-
-
-def recognises(kind: str, value: dict[str, Any]) -> bool:
+def recognises(event_type: str, value: dict[str, Any]) -> bool:
     return bool({"candidates", "promptFeedback", "usageMetadata"} & value.keys())
 
 
-SHAPE = Shape("gemini", recognises, _GeminiReader)
+SHAPE = Shape("gemini", recognises, _Reader)

@@ -1,4 +1,4 @@
-"""OpenAI's assistants."""
+"""OpenAI's assistants: the events of a run on a thread."""
 
 from typing import Any
 
@@ -11,14 +11,15 @@ from ._wire_types import (
     END,
     Chunk,
     Deltas,
-    Incomplete,
+    IncompleteDetails,
+    OpenAIToolCall,
     OpenAIUsage,
     Shape,
     Struct,
-    WireToolCall,
     finish_reason,
 )
 
+# The names of a run's last events, and words for why a run is incomplete.
 FINISH_REASONS = {
     "completed": "stop",
     "max_completion_tokens": "length",
@@ -38,7 +39,7 @@ class _Content(Struct):
 
 
 class _Step(Struct):
-    tool_calls: list[WireToolCall] | None = None
+    tool_calls: list[OpenAIToolCall] | None = None
 
 
 class _ThreadDelta(Struct):
@@ -49,15 +50,15 @@ class _ThreadDelta(Struct):
 class _ThreadChunk(Chunk):
     delta: _ThreadDelta | None = None
     usage: OpenAIUsage | None = None
-    incomplete_details: Incomplete | None = None
+    incomplete_details: IncompleteDetails | None = None
     last_error: Any = None
 
 
-_thread = msgspec.json.Decoder(_ThreadChunk).decode
+_decode_chunk = msgspec.json.Decoder(_ThreadChunk).decode
 
 
-def _read_openai_assistants(event: ServerSentEvent) -> Deltas:
-    chunk = decode_chunk(event, _thread)
+def read_chunk(event: ServerSentEvent) -> Deltas:
+    chunk = decode_chunk(event, _decode_chunk)
     if chunk is DONE:
         return END
     delta = chunk.delta or _ThreadDelta()
@@ -67,21 +68,21 @@ def _read_openai_assistants(event: ServerSentEvent) -> Deltas:
             return (Delta(text="".join(texts)),)
         case "thread.run.step.delta":
             step = delta.step_details or _Step()
-            # Others, such as the code interpreter's, the server makes itself.
-            calls = tuple(call.to_ours() for call in step.tool_calls or () if call.function)
+            # The server answers the calls of its own tools, which have no `function`.
+            calls = tuple(call.to_delta() for call in step.tool_calls or () if call.function)
             return (Delta(tool_calls=calls),) if calls else ()
         case "thread.run.completed" | "thread.run.incomplete" | "thread.run.requires_action":
-            incomplete = chunk.incomplete_details or Incomplete()
+            incomplete = chunk.incomplete_details or IncompleteDetails()
             reason = incomplete.reason or event.event.removeprefix("thread.run.")
-            usage = None if chunk.usage is None else chunk.usage.to_ours()
+            usage = None if chunk.usage is None else chunk.usage.to_usage()
             return (Delta(finish_reason=finish_reason(reason, FINISH_REASONS), usage=usage),)
         case "thread.run.failed":
             raise stream_error(chunk.last_error, event)
     return ()
 
 
-def recognises(kind: str, value: dict[str, Any]) -> bool:
-    return kind.startswith("thread.")
+def recognises(event_type: str, value: dict[str, Any]) -> bool:
+    return event_type.startswith("thread.")
 
 
-SHAPE = Shape("openai-assistants", recognises, lambda: _read_openai_assistants)
+SHAPE = Shape("openai-assistants", recognises, lambda: read_chunk)

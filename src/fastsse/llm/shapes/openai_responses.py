@@ -1,4 +1,4 @@
-"""OpenAI's responses."""
+"""OpenAI's responses: the API that follows chat completions."""
 
 from typing import Any
 
@@ -13,23 +13,25 @@ from ._wire_types import (
     Chunk,
     CompletionDetails,
     Deltas,
-    Incomplete,
+    IncompleteDetails,
     OpenAIUsage,
     PromptDetails,
     Shape,
     Struct,
     Typed,
-    call_delta,
     finish_reason,
+    tool_call_delta,
 )
 
+# Words for why a response is incomplete.
 FINISH_REASONS = {
-    "max_output_tokens": "length",
     "max_completion_tokens": "length",
+    "max_output_tokens": "length",
     "max_prompt_tokens": "length",
     "max_tokens": "length",
-    "completed": "stop",
-    "requires_action": "tool_calls",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+    "sensitive": "content_filter",
 }
 
 
@@ -40,14 +42,14 @@ class _ResponseUsage(Struct):
     input_tokens_details: PromptDetails | None = None
     output_tokens_details: CompletionDetails | None = None
 
-    def to_ours(self) -> Usage:
+    def to_usage(self) -> Usage:
         return OpenAIUsage(
             prompt_tokens=self.input_tokens,
             completion_tokens=self.output_tokens,
             total_tokens=self.total_tokens,
             prompt_tokens_details=self.input_tokens_details,
             completion_tokens_details=self.output_tokens_details,
-        ).to_ours()
+        ).to_usage()
 
 
 class _Item(Typed):
@@ -58,7 +60,7 @@ class _Item(Typed):
 class _Response(Struct):
     output: list[Typed] | None = None
     usage: _ResponseUsage | None = None
-    incomplete_details: Incomplete | None = None
+    incomplete_details: IncompleteDetails | None = None
     error: Any = None
 
 
@@ -71,56 +73,56 @@ class _ResponseChunk(Chunk):
     response: _Response | None = None
 
 
-_response = msgspec.json.Decoder(_ResponseChunk).decode
-# Calls of the tools that the caller has; others the server makes itself.
-_CALLS = {"function_call", "custom_tool_call"}
+_decode_chunk = msgspec.json.Decoder(_ResponseChunk).decode
+# Calls that the client answers; the server answers the calls of all other types itself.
+_CLIENT_CALLS = {"function_call", "custom_tool_call"}
 
 
-def _read_openai_responses(event: ServerSentEvent) -> Deltas:
-    chunk = decode_chunk(event, _response)
+def read_chunk(event: ServerSentEvent) -> Deltas:
+    chunk = decode_chunk(event, _decode_chunk)
     if chunk is DONE:
         return END
     match chunk.type:
         case "response.output_text.delta" | "response.refusal.delta":
-            return (Delta(text=_added(chunk, event), logprobs=chunk.logprobs or None),)
+            return (Delta(text=_text_in(chunk, event), logprobs=chunk.logprobs or None),)
         case "response.reasoning_text.delta" | "response.reasoning_summary_text.delta":
-            return (Delta(reasoning=_added(chunk, event)),)
+            return (Delta(reasoning=_text_in(chunk, event)),)
         case "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta":
-            return (call_delta(index=chunk.output_index, arguments=_added(chunk, event)),)
+            return (tool_call_delta(index=chunk.output_index, arguments=_text_in(chunk, event)),)
         case "response.output_item.added":
             item = chunk.item or _Item()
-            if item.type in _CALLS:
-                return (call_delta(index=chunk.output_index, id=item.call_id, name=item.name),)
+            if item.type in _CLIENT_CALLS:
+                return (tool_call_delta(index=chunk.output_index, id=item.call_id, name=item.name),)
         case "response.completed" | "response.incomplete":
-            return _end_of_response(chunk.response or _Response())
+            return _last_deltas(chunk.response or _Response())
         case "response.failed":
             raise stream_error((chunk.response or _Response()).error, event)
         case "error":
-            # Where the event's type was lost on the way.
+            # A server sends the type `error` too, but a gateway may drop the type of an event.
             raise stream_error(event.json(msgspec.json.decode), event)
     return ()
 
 
-def _added(chunk: _ResponseChunk, event: ServerSentEvent) -> str:
-    """The delta of an event that adds to a text; that of another may be anything."""
+def _text_in(chunk: _ResponseChunk, event: ServerSentEvent) -> str:
+    """The `delta` of an event that adds text; `delta` may be any value in other events."""
     if not isinstance(chunk.delta, str | None):
         raise DecodeError(event, f"expected a text in `delta`, got {type(chunk.delta).__name__}")
     return chunk.delta or ""
 
 
-def _end_of_response(response: _Response) -> Deltas:
+def _last_deltas(response: _Response) -> Deltas:
     incomplete = response.incomplete_details
     if incomplete is not None:
         reason = finish_reason(incomplete.reason, FINISH_REASONS)
     else:
-        calls = any(item.type in _CALLS for item in response.output or ())
+        calls = any(item.type in _CLIENT_CALLS for item in response.output or ())
         reason = "tool_calls" if calls else "stop"
-    usage = None if response.usage is None else response.usage.to_ours()
+    usage = None if response.usage is None else response.usage.to_usage()
     return Delta(finish_reason=reason, usage=usage), DONE
 
 
-def recognises(kind: str, value: dict[str, Any]) -> bool:
+def recognises(event_type: str, value: dict[str, Any]) -> bool:
     return str(value.get("type")).startswith("response.")
 
 
-SHAPE = Shape("openai-responses", recognises, lambda: _read_openai_responses)
+SHAPE = Shape("openai-responses", recognises, lambda: read_chunk)

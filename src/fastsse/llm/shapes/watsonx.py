@@ -1,4 +1,4 @@
-"""IBM's watsonx."""
+"""IBM's watsonx: text generation."""
 
 from typing import Any
 
@@ -18,43 +18,42 @@ FINISH_REASONS = {
 }
 
 
-class _WatsonxResult(Struct):
+class _Result(Struct):
     generated_text: str | None = None
     generated_token_count: int | None = None
     input_token_count: int | None = None
     stop_reason: str | None = None
 
+    def to_delta(self, index: int) -> Delta:
+        has_ended = self.stop_reason != "not_finished"
+        return Delta(
+            text=self.generated_text or "",
+            finish_reason=finish_reason(self.stop_reason, FINISH_REASONS) if has_ended else None,
+            # The first chunk counts the prompt; later chunks report 0.
+            usage=Usage(
+                prompt_tokens=self.input_token_count or None,
+                completion_tokens=self.generated_token_count,
+            ),
+            index=index,
+        )
+
 
 class _WatsonxChunk(Chunk):
-    results: list[_WatsonxResult] | None = None
+    results: list[_Result] | None = None
 
 
-_watsonx = msgspec.json.Decoder(_WatsonxChunk).decode
+_decode_chunk = msgspec.json.Decoder(_WatsonxChunk).decode
 
 
-def _read_watsonx(event: ServerSentEvent) -> Deltas:
-    chunk = decode_chunk(event, _watsonx)
+def read_chunk(event: ServerSentEvent) -> Deltas:
+    chunk = decode_chunk(event, _decode_chunk)
     if chunk is DONE:
         return END
-    return [_watsonx_delta(*each) for each in enumerate(chunk.results or ())]
+    return [result.to_delta(index) for index, result in enumerate(chunk.results or ())]
 
 
-def _watsonx_delta(index: int, result: _WatsonxResult) -> Delta:
-    ended = result.stop_reason not in (None, "", "not_finished")
-    return Delta(
-        text=result.generated_text or "",
-        finish_reason=finish_reason(result.stop_reason, FINISH_REASONS) if ended else None,
-        # The prompt's are counted in the first chunk, and zero from then on.
-        usage=Usage(
-            prompt_tokens=result.input_token_count or None,
-            completion_tokens=result.generated_token_count,
-        ),
-        index=index,
-    )
-
-
-def recognises(kind: str, value: dict[str, Any]) -> bool:
+def recognises(event_type: str, value: dict[str, Any]) -> bool:
     return any("generated_text" in result for result in objects_in(value.get("results")))
 
 
-SHAPE = Shape("watsonx", recognises, lambda: _read_watsonx)
+SHAPE = Shape("watsonx", recognises, lambda: read_chunk)

@@ -1,4 +1,4 @@
-"""Writer."""
+"""Writer's own format: text only, without finish reasons."""
 
 from typing import Any
 
@@ -14,18 +14,18 @@ class _WriterChunk(Chunk):
     value: str | None = None
 
 
-_writer = msgspec.json.Decoder(_WriterChunk).decode
+_decode_chunk = msgspec.json.Decoder(_WriterChunk).decode
 
 
-def _read_writer(event: ServerSentEvent) -> Deltas:
-    chunk = decode_chunk(event, _writer)
+def read_chunk(event: ServerSentEvent) -> Deltas:
+    chunk = decode_chunk(event, _decode_chunk)
     if chunk is DONE:
         return END
     return (Delta(text=chunk.value),) if chunk.value else ()
 
 
-def recognises(kind: str, value: dict[str, Any]) -> bool:
+def recognises(event_type: str, value: dict[str, Any]) -> bool:
     return value.keys() == {"value"} and isinstance(value["value"], str)
 
 
-SHAPE = Shape("writer", recognises, lambda: _read_writer)
+SHAPE = Shape("writer", recognises, lambda: read_chunk)
