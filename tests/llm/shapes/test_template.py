@@ -1,4 +1,4 @@
-"""Chunks that are alike: read by their middle, they give what reading each whole gives."""
+"""Reading by a template gives the same deltas and errors as reading each chunk whole."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -50,9 +50,9 @@ def outcome(read: Read, one: ServerSentEvent) -> Any:
 
 
 def check(read: Read, events: list[ServerSentEvent]) -> None:
-    alike = TemplateReader(read).read
+    by_template = TemplateReader(read).read
     for one in events:
-        assert outcome(alike, one) == outcome(read, one)
+        assert outcome(by_template, one) == outcome(read, one)
 
 
 def with_middle(middle: str) -> str:
@@ -97,13 +97,13 @@ CHUNKS = st.one_of(
 @example([event(padded("x", "a")), event(padded("y", 'a"b')), event(padded("z", ""))])
 @example([event(padded("x", "a-")), event(padded("y", "b-")), event(padded("z", "b"))])
 @example([event(chat("x")), event(chat("y") + "letters")])
-def test_it_gives_what_reading_each_gives(events: list[ServerSentEvent]) -> None:
+def test_gives_what_reading_each_chunk_gives(events: list[ServerSentEvent]) -> None:
     check(openai_chat.read_chunk, events)
 
 
 @settings(deadline=None)
 @given(st.lists(st.builds(chat, PARTS).map(str.encode), min_size=2), st.data())
-def test_bytes_that_are_wrong_are_seen(chunks: list[bytes], data: st.DataObject) -> None:
+def test_wrong_bytes_are_not_missed(chunks: list[bytes], data: st.DataObject) -> None:
     events = []
     for chunk in chunks:
         at = data.draw(st.integers(0, len(chunk)))
@@ -113,21 +113,21 @@ def test_bytes_that_are_wrong_are_seen(chunks: list[bytes], data: st.DataObject)
 
 
 @pytest.mark.parametrize("chunk", [chat, lambda text: padded(text, "x" + text[5:])])
-def test_the_middle_alone_is_read(chunk: Callable[[str], str]) -> None:
+def test_decodes_only_the_text(chunk: Callable[[str], str]) -> None:
     whole = []
 
     def read(one: ServerSentEvent) -> Sequence[Any]:
         whole.append(one.data)
         return openai_chat.read_chunk(one)
 
-    alike = TemplateReader(read).read
+    by_template = TemplateReader(read).read
     for number in range(10):
-        (delta,) = alike(event(chunk(f"text {number}")))
+        (delta,) = by_template(event(chunk(f"text {number}")))
         assert delta.text == f"text {number}"
     assert whole == [chunk("text 0"), chunk("text 0").replace("text 0", PROBE_TEXT)]
 
 
-def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
+def test_gives_up_after_some_templates() -> None:
     calls = 0
 
     def read(one: ServerSentEvent) -> Sequence[Any]:
@@ -135,9 +135,9 @@ def test_chunks_that_are_never_alike_cost_no_more_lessons() -> None:
         calls += 1
         return openai_chat.read_chunk(one)
 
-    alike = TemplateReader(read).read
+    by_template = TemplateReader(read).read
     for number in range(100):
-        alike(event(chat("text", salt=f"{number}")))
+        by_template(event(chat("text", salt=f"{number}")))
     assert calls == 100 + MAX_TEMPLATES
 
 
