@@ -24,6 +24,7 @@ import numbered_server
 import pytest
 import requests
 from reading import LOOPS, connections_of
+from seeds import SEED
 
 import fastsse
 from fastsse import _reconnection
@@ -237,11 +238,11 @@ class Lives:
     """Starts the numbered server again and again, on one port, whenever it has killed itself."""
 
     def __init__(self, seed: int, kills: int) -> None:
-        self.dice = random.Random(seed)
+        dice = random.Random(seed)
         self.port = self._free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.codes: list[int] = []
-        self._lives = [str(self.dice.randrange(1200)) for _ in range(kills)] + ["last"]
+        self._lives = [str(dice.randrange(1200)) for _ in range(kills)] + ["last"]
         self._seed = seed
         self._process: subprocess.Popen[bytes] | None = None
         self._is_over = False
@@ -250,7 +251,7 @@ class Lives:
     def _free_port(self) -> int:
         # Below those that the system gives to clients, one of which may take it between two lives.
         while True:
-            port = self.dice.randrange(20_000, 32_000)
+            port = random.randrange(20_000, 32_000)
             with suppress(OSError), socket.create_server(("127.0.0.1", port)):
                 return port
 
@@ -274,6 +275,7 @@ class Lives:
         self._thread.join()
 
 
+@pytest.mark.slow
 class TestKills:
     """The server dies by SIGKILL at random places: before, in and after headers and events."""
 
@@ -290,9 +292,7 @@ class TestKills:
         self, reader: Way, kills: int, wait: float, monkeypatch: Any
     ) -> None:
         monkeypatch.setattr(_reconnection, "SHORTEST_WAIT", wait)
-        seed = random.randrange(10**9)
-        print(f"seed {seed}")
-        with Lives(seed, kills) as lives:
+        with Lives(SEED, kills) as lives:
             read = reader.read(lives.url)
         expect_end(read, [numbered_server.data_of(1 + n) for n in range(len(read.data))])
         killed = -numbered_server.DEATH if os.name == "posix" else numbered_server.DEATH

@@ -8,6 +8,8 @@ from paths import SOURCE
 
 from fastsse import _parser_py
 
+pytestmark = pytest.mark.slow
+
 MUTANTS = {
     "bom-kept": ("return head.removeprefix(BOM)", "return head"),
     "bom-not-awaited": ("if len(head) < len(BOM) and BOM.startswith(head):", "if False:"),

@@ -23,7 +23,10 @@ from fastsse.cli.demo_answers import VOCABULARY
 
 SECONDS = 60
 
-pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not here")
+pytestmark = [
+    pytest.mark.net,
+    pytest.mark.skipif(not EXAMPLES.exists(), reason="the examples are not here"),
+]
 
 
 def start(example: str, url: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
