@@ -1,4 +1,4 @@
-.PHONY: build test pure lint docs check clean
+.PHONY: build test test-all pure lint docs check clean
 
 build:
 	FASTSSE_BUILD=yes python -m pip install -e .
@@ -6,8 +6,11 @@ build:
 test:
 	pytest
 
+test-all:
+	pytest --all
+
 pure:
-	pytest --pure
+	pytest --all --pure
 
 lint:
 	ruff check

@@ -9,6 +9,9 @@ import gc
 import importlib
 import os
 import platform
+import socket
+import sys
+from collections.abc import Generator
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -27,8 +30,11 @@ CLIENT_MODULES = [
 ]  # fmt: skip
 TESTS = Path(__file__).parent
 LEFT_OUT = ["net", "slow", "inference_server"]
-# Their servers and clients listen on and connect to real sockets.
-NET_FIXTURES = {"url", "faulty", "http2_url", "tls_url", "http2_tls_url"}
+# Fixtures that start a server: a test that takes one is marked `net`, if it is not `slow`.
+SERVERS = {
+    "docs_url", "faulty", "http2_tls_url", "http2_url", "mirror_url", "provider", "sdk_server",
+    "tls_url", "url",
+}  # fmt: skip
 # Most of the tests that run on workers wait for a socket, or for a timeout.
 WORKERS = 2 * (os.cpu_count() or 1)
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
@@ -102,7 +108,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        if NET_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if takes_server(item) and not is_left_out(item):
             item.add_marker("net")
     if config.option.markexpr or config.option.all:
         return
@@ -113,6 +119,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(left_out)]
 
 
+def takes_server(item: pytest.Item) -> bool:
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    return not SERVERS.isdisjoint(set(getattr(item, "fixturenames", ())) - set(params))
+
+
 def is_left_out(item: pytest.Item) -> bool:
     return any(item.get_closest_marker(name) for name in LEFT_OUT)
 
@@ -121,6 +132,21 @@ def pytest_collection_finish() -> None:
     """Hide what is loaded from the garbage collector, which some tests run once each."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let only tests that are marked for it open sockets that others can reach."""
+
+    def refuse(*_: object) -> None:
+        raise RuntimeError("this test opens a socket: mark it `net`, or call what is in memory")
+
+    with pytest.MonkeyPatch.context() as patch:
+        # On Windows, an event loop is made with a pair of sockets that connect to each other.
+        if not is_left_out(item) and sys.platform != "win32":
+            for name in ("bind", "connect", "connect_ex"):
+                patch.setattr(socket.socket, name, refuse)
+        return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -16,6 +16,8 @@ from gate import Row, comparable, gate, report
 from paired import Comparison
 from prove_gate import PLACES, TWIN, build_with_work, planted, with_work
 
+pytestmark = pytest.mark.slow
+
 ROWS = ["comments, 64 KiB", "tiny data, 64 KiB"]
 TURNS = 64
 

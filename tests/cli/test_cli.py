@@ -181,6 +181,7 @@ class TestChat:
     def ask(self, url: str, *arguments: str) -> tuple[int, str, str]:
         return run("chat", "--base-url", url, "--model", "m", *(arguments or ["Why?"]))
 
+    @pytest.mark.net
     def test_the_answer_and_what_it_took(self) -> None:
         with serve(app) as url:
             code, out, err = self.ask(url, "Why?", "--max-tokens", "20")
@@ -341,6 +342,7 @@ def test_version_of_the_pure_twin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "pure Python parser" in run("--version")[1]
 
 
+@pytest.mark.net
 def test_demo_shows_what_came_over_the_sockets() -> None:
     code, out, err = run("demo", "--streams", "3", "--tokens", "20", "--rate", "200")
     assert code == 0, err
@@ -374,6 +376,7 @@ def test_what_is_missing_is_named_with_its_extra() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.net
 class TestDemoServer:
     MESSAGES = {"messages": [{"role": "user", "content": "hi"}]}  # noqa: RUF012
 

@@ -19,7 +19,10 @@ from fastsse.clients import source_of
 from fastsse.deadlines import Deadlines
 
 # After a break, trio finds the async generators of the client and ours where they stand.
-pytestmark = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+pytestmark = [
+    pytest.mark.net,
+    pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning"),
+]
 
 # A passed deadline is reported not before its time, and long before a machine would be stuck.
 LATE = 2.0

@@ -24,6 +24,7 @@ import numbered_server
 import pytest
 import requests
 from reading import LOOPS, connections_of
+from seeds import SEED
 
 import fastsse
 from fastsse import _reconnection
@@ -237,11 +238,11 @@ class Lives:
     """Starts the numbered server again and again, on one port, whenever it has killed itself."""
 
     def __init__(self, seed: int, kills: int) -> None:
-        self.dice = random.Random(seed)
+        dice = random.Random(seed)
         self.port = self._free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self.codes: list[int] = []
-        self._lives = [str(self.dice.randrange(1200)) for _ in range(kills)] + ["last"]
+        self._lives = [str(dice.randrange(1200)) for _ in range(kills)] + ["last"]
         self._seed = seed
         self._process: subprocess.Popen[bytes] | None = None
         self._is_over = False
@@ -250,7 +251,7 @@ class Lives:
     def _free_port(self) -> int:
         # Below those that the system gives to clients, one of which may take it between two lives.
         while True:
-            port = self.dice.randrange(20_000, 32_000)
+            port = random.randrange(20_000, 32_000)
             with suppress(OSError), socket.create_server(("127.0.0.1", port)):
                 return port
 
@@ -274,6 +275,7 @@ class Lives:
         self._thread.join()
 
 
+@pytest.mark.slow
 class TestKills:
     """The server dies by SIGKILL at random places: before, in and after headers and events."""
 
@@ -290,9 +292,7 @@ class TestKills:
         self, reader: Way, kills: int, wait: float, monkeypatch: Any
     ) -> None:
         monkeypatch.setattr(_reconnection, "SHORTEST_WAIT", wait)
-        seed = random.randrange(10**9)
-        print(f"seed {seed}")
-        with Lives(seed, kills) as lives:
+        with Lives(SEED, kills) as lives:
             read = reader.read(lives.url)
         expect_end(read, [numbered_server.data_of(1 + n) for n in range(len(read.data))])
         killed = -numbered_server.DEATH if os.name == "posix" else numbered_server.DEATH
@@ -304,6 +304,7 @@ class TestKills:
         assert any(again.error is None for again in read.again) or kills < 100
 
 
+@pytest.mark.net
 @pytest.mark.usefixtures("short")
 class TestLastEventId:
     def test_is_that_of_the_last_event(self, reader: Way) -> None:
@@ -397,6 +398,7 @@ class TestLastEventId:
         assert read.connections == 0
 
 
+@pytest.mark.net
 @pytest.mark.usefixtures("short")
 class TestRequest:
     def test_headers(self, some: Way) -> None:
@@ -576,6 +578,7 @@ class TestPatience:
         assert (again.attempt, again.error, again.last_event_id) == (1, None, "b")
 
 
+@pytest.mark.net
 class TestWaits:
     def test_are_kept(self, reader: Way) -> None:
         answers = [stream(event(1), retry=150), stream(event(2), retry=None), GONE]
@@ -613,6 +616,7 @@ class TestWaits:
         assert len(server.asked) == len(answers)
 
 
+@pytest.mark.net
 @pytest.mark.usefixtures("short")
 class TestAnswers:
     @pytest.mark.parametrize("first", [[], [stream(event(1))]])
@@ -681,6 +685,7 @@ class TestAnswers:
         assert read.again == []
 
 
+@pytest.mark.net
 @pytest.mark.usefixtures("short")
 class TestAttempts:
     def test_the_client_s_own_error_may_be_the_last(self, reader: Way) -> None:
@@ -755,6 +760,7 @@ def secrets_in(asked: Asked) -> list[str]:
     return [name for name, value in asked.headers if b"secret" in value or name == "authorization"]
 
 
+@pytest.mark.net
 @pytest.mark.usefixtures("short")
 class TestRedirects:
     @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
@@ -877,6 +883,7 @@ def _signed(request: Any) -> Any:
     return request
 
 
+@pytest.mark.net
 @pytest.mark.usefixtures("short")
 class TestHookAndState:
     def test_sync(self, library: Any) -> None:
@@ -979,6 +986,7 @@ SILENT = Held(stream(event(1)))
 MUTE = Held(b"")
 
 
+@pytest.mark.net
 class TestClose:
     def test_before_it_begins_and_twice(self, library: Any) -> None:
         with serving(GONE) as server, library.Client() as client:
@@ -1086,6 +1094,7 @@ async def started(server: Server) -> None:
     await anyio.sleep(0.1)
 
 
+@pytest.mark.net
 class TestAclose:
     def test_before_it_begins_and_twice(self, library: Any, loop: Any) -> None:
         async def main() -> None:
@@ -1204,6 +1213,7 @@ class TestAclose:
             assert server.last_event_ids == [None, b"3", b"4"]
 
 
+@pytest.mark.net
 class TestCancel:
     @pytest.mark.parametrize("answer", [WAITING, SILENT, MUTE])
     def test_a_task(self, library: Any, answer: bytes) -> None:
@@ -1406,6 +1416,7 @@ class TestArguments:
 HTTP2 = {"http1": False, "http2": True}
 
 
+@pytest.mark.net
 @pytest.mark.usefixtures("short")
 class TestHttp2:
     def test_connects_again(self, reader: Way, http2_url: str) -> None:

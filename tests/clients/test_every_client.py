@@ -29,6 +29,8 @@ from serving import serve
 
 import fastsse
 
+pytestmark = pytest.mark.net
+
 CODINGS = ["identity", "gzip", "deflate", "br", "zstd"]
 PROTOCOLS = {"HTTP/1.1": "url", "HTTP/1.1 over TLS": "tls_url", "HTTP/2 over TLS": "http2_tls_url"}
 READERS = [

@@ -531,6 +531,7 @@ def outcomes(release: Path, tested: str) -> dict[str, bool]:
     }
 
 
+@pytest.mark.slow
 def test_the_tests_of_httpx_sse(release: Path) -> None:
     theirs = outcomes(release, "httpx_sse")
     assert all(theirs.values())

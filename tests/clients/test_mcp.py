@@ -23,7 +23,10 @@ SIZE = 20_000_000
 STREAM = "text/event-stream"
 STOCK_LIMIT = f"exceeded the {DEFAULT_MAX_SSE_EVENT_SIZE} byte limit"
 
-pytestmark = pytest.mark.skipif(not PAGE.exists(), reason="the docs are not here")
+pytestmark = [
+    pytest.mark.net,
+    pytest.mark.skipif(not PAGE.exists(), reason="the docs are not here"),
+]
 
 tools = MCPServer("tools", log_level="CRITICAL")
 abandoned: dict[str, threading.Event] = defaultdict(threading.Event)

@@ -9,6 +9,8 @@ from paths import SOURCE
 
 from fastsse import _parser_py
 
+pytestmark = pytest.mark.slow
+
 FILES = ["_event_py", "_parser_py"]
 # By rule, in the order of the tags: the text to replace, which the pure twin has once.
 MUTANTS = {

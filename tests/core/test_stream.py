@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from clock import Clock, run_on
 
 import fastsse
 
@@ -314,7 +315,7 @@ def test_the_idle_deadline_counts_waiting_alone() -> None:
             await asyncio.sleep(0.3)
         return seen
 
-    assert asyncio.run(main()) == ["a", "b", "c"]
+    assert run_on(Clock(), main) == ["a", "b", "c"]
 
 
 def test_a_timer_is_not_left_behind() -> None:

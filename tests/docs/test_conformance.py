@@ -9,6 +9,8 @@ import conformance
 import pytest
 from conformance import PAGE, PEERS, TABLE, Report
 
+pytestmark = pytest.mark.slow
+
 REMEDY = "run `python tests/support/conformance.py`"
 
 

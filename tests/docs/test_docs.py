@@ -118,28 +118,28 @@ app = Starlette(
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+def docs_url() -> Iterator[str]:
     with serve(app) as url:
         yield url
 
 
 @pytest.fixture
-def names(server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def names(docs_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the examples leave open; the SDKs' clients find the server in the environment."""
     for sdk, path in {"OPENAI": "/v1", "ANTHROPIC": "", "GROQ": ""}.items():
-        monkeypatch.setenv(f"{sdk}_BASE_URL", server + path)
+        monkeypatch.setenv(f"{sdk}_BASE_URL", docs_url + path)
         monkeypatch.setenv(f"{sdk}_API_KEY", "none")
     monkeypatch.setattr(demo_server, "DEFAULT_RATE", 1000.0)
     return {
         "__name__": "__example__",
         "aconnect_sse": httpx_sse.aconnect_sse,
-        "base_url": server,
+        "base_url": docs_url,
         "body": BODY,
         "chunks": [b"data: one\n\n", b"data: two\n\n"],
         "fastsse": fastsse,
         "messages": BODY["messages"],
         "request": BODY,
-        "url": f"{server}/v1/chat/completions",
+        "url": f"{docs_url}/v1/chat/completions",
     }
 
 
@@ -245,6 +245,7 @@ class Endpoint(NamedTuple):
         return client.stream("POST", f"{self.url}/chat", json={"do": what})
 
 
+@pytest.mark.net
 class TestFastAPI:
     @pytest.fixture
     def endpoint(self, names: dict[str, Any]) -> Iterator[Endpoint]:
