@@ -119,7 +119,9 @@ class Ours(Way):
     timeouts: Timeouts | None = None
 
     async def _read(self, base_url: str) -> list[str]:
-        client = Client(self._http, base_url, model=REQUEST["model"], timeouts=self.timeouts)
+        client = Client(
+            self._http, base_url=base_url, model=REQUEST["model"], timeouts=self.timeouts
+        )
         texts = []
         async with client.chat(REQUEST["messages"]) as answer:
             async for delta in answer:
@@ -138,7 +140,7 @@ class OursOverAiohttp(Ours):
 
 class Patient(Ours):
     name = "Client.chat, no deadlines"
-    timeouts = Timeouts(connect=0, headers=0, first_event=0, idle=0, total=0)
+    timeouts = Timeouts(connect=None, headers=None, first_event=None, idle=None, total=None)
 
 
 class PatientOverHttpx2(Patient):

@@ -12,6 +12,23 @@ from fastsse import _parser_py
 pytestmark = pytest.mark.slow
 
 FILES = ["_event_py", "_parser_py"]
+
+END_LINE = """\
+        if self._open_line:
+            self._end_line()
+"""
+SET_ID = """\
+        if self._id is not None:
+            self._last_event_id = self._id.decode("utf-8", ERRORS)
+            self._id = None
+"""
+ADD_EVENT = """\
+        if self._data:
+            kind = self._event.decode("utf-8", ERRORS) if self._event else "message"
+            data = b"\\n".join(self._data)
+            self._data.clear()
+            self._events.append(new_event(kind, data, self._last_event_id, self._block_retry))
+"""
 # By rule, in the order of the tags: the text to replace, which the pure twin has once.
 MUTANTS = {
     # [bom]
@@ -55,16 +72,16 @@ MUTANTS = {
         'name = name.lower()\n        if name == b"data":\n            # [data]',
     ),
     "longest-name-cut": ("LONGEST_NAME: Final = 5", "LONGEST_NAME: Final = 4"),
-    "unknown-field-forgotten": (
-        'self._open_line = bytearray(b":")',
-        "self._open_line = bytearray()",
-    ),
+    "unknown-field-forgotten": ('self._open_line = bytearray(b":")', "line.clear()"),
     # [data]
     "data-replaced": ("self._data.append(value)", "self._data[:] = [value]"),
     "data-not-joined": ('data = b"\\n".join(self._data)', 'data = b"".join(self._data)'),
     "data-of-two-chunks-not-joined": ('buffer += b"\\n"\n', "pass\n"),
     # [event]
-    "event-kept": ('self._event = b""\n        self._block_retry', "self._block_retry"),
+    "event-kept": (
+        'self._event = b""\n        self._block_retry = None',
+        "self._block_retry = None",
+    ),
     "first-event-counts": ("self._event = value", "self._event = self._event or value"),
     # [id]
     "id-with-nul": ("if NUL not in value:", "if True:"),
@@ -72,10 +89,7 @@ MUTANTS = {
         "self._id = value",
         'self._id = value\n                self._last_event_id = value.decode("utf-8", ERRORS)',
     ),
-    "id-moves-with-data-only": (
-        "if self._id is not None:",
-        "if self._id is not None and self._data:",
-    ),
+    "id-moves-with-data-only": ("if self._id is not None:", "if self._id and self._data:"),
     # [retry]
     "retry-as-int-reads-it": (
         'name == b"retry" and value.isdigit()',
@@ -84,8 +98,8 @@ MUTANTS = {
     "retry-not-clamped": ("min(int(_digits(value)), MAX_RETRY)", "int(_digits(value))"),
     "retry-zeros-count": ('value.lstrip(b"0")[:RETRY_DIGITS] or b"0"', "value[:RETRY_DIGITS]"),
     "retry-of-the-block-before": (
-        "self._block_retry = None\n        self._size = 0\n\n",
-        "self._size = 0\n\n",
+        'self._event = b""\n        self._block_retry = None\n',
+        'self._event = b""\n',
     ),
     # [dispatch]
     "empty-data-not-dispatched": (
@@ -93,22 +107,17 @@ MUTANTS = {
         "        if any(self._data):\n            kind",
     ),
     "data-kept": ("self._data.clear()", "pass"),
-    "retry-of-the-stream": (
-        "self._last_event_id, self._block_retry))",
-        "self._last_event_id, self._retry))",
-    ),
+    "id-after-the-event": (SET_ID + ADD_EVENT, ADD_EVENT + SET_ID),
+    "retry-of-the-stream": ("_id, self._block_retry))", "_id, self._retry))"),
     "strict-event-and-id": ('ERRORS: Final = "replace"', 'ERRORS: Final = "ignore"'),
     "strict-data": ('raw.decode("utf-8", "replace")', 'raw.decode("utf-8", "ignore")'),
     # [pending]
     "pending-ignores-the-open-line": (' or self._open_field() == b"data"\n', "\n"),
     "pending-data-ignores-the-open-line": ("lines.append(value", "bytes(value"),
-    "flush-forgets-the-open-line": (
-        "        if self._open_line:\n            self._end_line()\n",
-        "",
-    ),
+    "flush-forgets-the-open-line": (END_LINE, ""),
     "flush-dispatches-first": (
-        "        if self._open_line:\n            self._end_line()\n        self._dispatch()\n",
-        "        self._dispatch()\n        if self._open_line:\n            self._end_line()\n",
+        END_LINE + "        self._dispatch()\n",
+        "        self._dispatch()\n" + END_LINE,
     ),
     # [limit]
     "limit-not-reset": ("        self._size = 0\n\n    def _extend", "\n    def _extend"),
@@ -118,7 +127,7 @@ MUTANTS = {
     "limit-of-open-lines-is-exclusive": ("- space > self._limit", "- space >= self._limit"),
     "limit-with-the-space-of-open-lines": ("- 1 - space", "- 1"),
     "limit-loses-the-events": ("self._limit + 1, events)", "self._limit + 1)"),
-}  # fmt: skip
+}
 
 
 def mutated(old: str, new: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
