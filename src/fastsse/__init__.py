@@ -35,5 +35,8 @@ __all__ = [
     "ServerSentEvent",
     "StreamStats",
     "StreamTimeout",
+    "__version__",
     "iter_events",
 ]
+
+__version__ = "0.1.0"

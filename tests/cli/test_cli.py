@@ -1,5 +1,6 @@
 """The command line, as a user runs it: in a process of its own, against a real server."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -110,7 +111,7 @@ class TestTail:
             (["{url}/events", "--idle-timeout", "-1"], Exit.USAGE, "--idle-timeout"),
             ([], Exit.USAGE, "Missing argument"),
             (["localhost:8000/x"], Exit.USAGE, "a URL starts with http://"),
-            (["-", "--idle-timeout", "1"], Exit.USAGE, "-: expected a URL, to go with deadlines"),
+            (["-", "--idle-timeout", "1"], Exit.USAGE, "-: expected a URL, to go with timeouts"),
             (["-", "-d", "x"], Exit.USAGE, "-: expected a URL"),
             (["{url}/events", "-X", "BAD METHOD"], Exit.USAGE, "illegal method"),
             (["{url}/events", "-H", "X: ☃"], Exit.USAGE, "can't encode"),
@@ -119,10 +120,10 @@ class TestTail:
             (["{url}/json"], Exit.RESPONSE, "overloaded, try later"),
             (["{url}/cut"], Exit.TRANSPORT, "events: 3, chunks:"),
             (["http://127.0.0.1:1/"], Exit.TRANSPORT, "http://127.0.0.1:1/: [Errno"),
-            (["{url}/stall", "--idle-timeout", "0.2"], Exit.DEADLINE, "idle_timeout=0.2"),
-            (["{url}/stall", "--total-timeout", "0.2"], Exit.DEADLINE, "total_timeout=0.2"),
-            (["{url}/drip", "--first-event-timeout", "0.2"], Exit.DEADLINE, "first_event"),
-            (["{url}/events?think=5", "--total-timeout", "0.3"], Exit.DEADLINE, "timed out"),
+            (["{url}/stall", "--idle-timeout", "0.2"], Exit.TIMEOUT, "--idle-timeout=0.2"),
+            (["{url}/stall", "--total-timeout", "0.2"], Exit.TIMEOUT, "--total-timeout=0.2"),
+            (["{url}/drip", "--first-event-timeout", "0.2"], Exit.TIMEOUT, "first-event"),
+            (["{url}/events?think=5", "--total-timeout", "0.3"], Exit.TIMEOUT, "timed out"),
             (["{url}/events?delay=0.4", "--first-event-timeout", "0.3"], 0, "events: 3, chunks:"),
             (["{url}/large?size=99", "--max-event-size", "0"], Exit.END_OF_STREAM, "events: 3"),
             (
@@ -139,11 +140,11 @@ class TestTail:
         assert message.lower() in " ".join(err.lower().split())
         assert "Traceback" not in err
 
-    def test_deadlines_count_from_the_request(self, url: str) -> None:
+    def test_timeouts_count_from_the_request(self, url: str) -> None:
         code, _, err = run("tail", f"{url}/stall?think=0.6", "--total-timeout", "0.9")
-        assert code == Exit.DEADLINE
-        (after,) = re.findall(r"within total_timeout=0\.9 s .*after ([0-9.]+) s\)", err)
-        assert float(after) < 0.6
+        assert code == Exit.TIMEOUT
+        (after,) = re.findall(r"within --total-timeout=0\.9 s .*after ([0-9.]+) s\)", err)
+        assert 0.9 <= float(after) < 1.4
         (first,) = re.findall(r"first event after ([0-9.]+) s", err)
         assert float(first) >= 0.6
 
@@ -232,12 +233,13 @@ class TestChat:
             ("html", [], Exit.RESPONSE, "", "expected text/event-stream, got text/html"),
             ("500", [], Exit.RESPONSE, "", "got 500: on fire"),
             ("broken", [], Exit.TRANSPORT, "Hello \n", "/v1/chat/completions broke: "),
-            ("stalls", ["--idle-timeout", "0.3"], Exit.DEADLINE, "Hello \n", "idle_timeout=0.3"),
-            ("stalls", ["--total-timeout", "0.7"], Exit.DEADLINE, "Hello \n", "total_timeout=0.7"),
-            ("silent", ["--first-event-timeout", "0.2"], Exit.DEADLINE, "", "first_event_timeout"),
+            ("stalls", ["--idle-timeout", "0.3"], Exit.TIMEOUT, "Hello \n", "--idle-timeout=0.3"),
+            ("stalls", ["--total-timeout", "0.7"], Exit.TIMEOUT, "Hello \n", "--total-timeout=0.7"),
+            ("silent", ["--first-event-timeout", "0.2"], Exit.TIMEOUT, "", "--first-event-"),
             ("error-in-chat", [], Exit.BAD_ANSWER, "Hello \n", "stream: out of memory"),
             ("bad-json", [], Exit.BAD_ANSWER, "Hello \n", '{"cut'),
-            ("no-end", [], Exit.BAD_ANSWER, "Hello \n", "without its end"),
+            ("no-end", [], Exit.BAD_ANSWER, "Hello \n", "before [DONE] or a finish reason"),
+            ("hello", ["--max-event-size", "9"], Exit.TOO_LARGE, "", "max_event_size=9"),
             ("hello", ["--idle-timeout", "-1"], Exit.USAGE, "", "--idle-timeout"),
             ("hello", ["--api-key", "☃"], Exit.USAGE, "", "visible ASCII"),
         ],
@@ -277,7 +279,7 @@ class TestChat:
         self, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("FASTSSE_IDLE_TIMEOUT", "0.3")
-        assert self.ask(faulty.at("stalls"))[0] == Exit.DEADLINE
+        assert self.ask(faulty.at("stalls"))[0] == Exit.TIMEOUT
         monkeypatch.setenv("FASTSSE_IDLE_TIMEOUT", "soon")
         code, _, err = self.ask(faulty.at("stalls"))
         assert code == Exit.USAGE
@@ -330,10 +332,42 @@ class TestChat:
         assert faulty.left["endless"].wait(10)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "code"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1", Exit.TRANSPORT),
+        ("ALL_PROXY", "socks://127.0.0.1:1", Exit.USAGE),
+        ("NO_PROXY", "::1:x", Exit.USAGE),
+        ("SSL_CERT_FILE", "/nowhere/certs.pem", Exit.TRANSPORT),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("tail", "http://127.0.0.1:9/"),
+        ("chat", "Why?", "--base-url", "http://127.0.0.1:9", "--model", "m"),
+    ],
+    ids=["tail", "chat"],
+)
+def test_an_environment_that_makes_no_client_is_one_line(
+    command: tuple[str, ...],
+    variable: str,
+    value: str,
+    code: Exit,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(variable, value)
+    found, out, err = run(*command)
+    assert (found, out) == (code, "")
+    assert err.startswith("fastsse: ")
+    assert len(err.splitlines()) == 1
+
+
 def test_version() -> None:
     code, out, _ = run("--version")
     assert code == 0
-    assert out.startswith("fastsse ")
+    assert out.startswith(f"fastsse {fastsse.__version__} ")
+    assert fastsse.__version__ == importlib.metadata.version("fastsse-client")
     assert TWIN in out
 
 

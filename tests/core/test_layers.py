@@ -51,8 +51,8 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "cli": [
         {"__init__", "demo_answers"},
-        {"request", "demo_server"},
-        {"exit", "demo"},
+        {"exit", "demo_server"},
+        {"request", "demo"},
         {"chat", "tail"},
         {"app"},
     ],

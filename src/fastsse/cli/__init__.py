@@ -7,7 +7,7 @@ from .. import ACCELERATED
 TWIN = "compiled parser" if ACCELERATED else "pure Python parser"
 
 NEEDED = (
-    "typer", "rich", "httpx", "starlette", "uvicorn", "sse_starlette", "msgspec", "stamina"
+    "typer", "rich", "httpx", "starlette", "uvicorn", "sse_starlette", "msgspec", "stamina", "anyio"
 )  # fmt: skip
 
 _missing = [name for name in NEEDED if find_spec(name) is None]

@@ -1,11 +1,12 @@
 """The commands and their options."""
 
 import platform
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from .. import __version__
+from .._arguments import DEFAULT_MAX_EVENT_SIZE
 from ..llm import Timeouts
 from . import TWIN
 from .chat import Server, run_chat
@@ -23,7 +24,7 @@ app = typer.Typer(
 def _show_version(wanted: bool) -> None:
     if wanted:
         python = f"{platform.python_implementation()} {platform.python_version()}"
-        typer.echo(f"fastsse {version('fastsse-client')} ({TWIN}, {python})")
+        typer.echo(f"fastsse {__version__} ({TWIN}, {python})")
         raise typer.Exit
 
 
@@ -70,12 +71,12 @@ def tail(
     ] = 0,
     max_event_size: Annotated[
         int, typer.Option(min=0, help="Bytes that one event may have; 0 for any.")
-    ] = 64 * 1024 * 1024,
+    ] = DEFAULT_MAX_EVENT_SIZE,
 ) -> None:
     """Show events as they arrive, and a summary on standard error.
 
     Exit codes: 0 end of stream, 2 usage, 3 status or content type,
-    4 transport, 5 deadline, 6 event too large, 130 Ctrl-C.
+    4 transport, 5 timeout, 6 event too large, 130 Ctrl-C.
     """
     headers = header or []
     if last_event_id:
@@ -83,11 +84,7 @@ def tail(
     code = run_tail(
         Request(url, method, headers, data or []),
         as_json=as_json,
-        deadlines={
-            "first_event_timeout": first_event_timeout,
-            "idle_timeout": idle_timeout,
-            "total_timeout": total_timeout,
-        },
+        timeouts=(first_event_timeout or None, idle_timeout or None, total_timeout or None),
         last_event_id=last_event_id,
         max_event_size=max_event_size or None,
     )
@@ -119,24 +116,30 @@ def chat(
     total_timeout: Annotated[
         float | None, typer.Option(min=0, help="Seconds in all; no limit by default.")
     ] = None,
+    max_event_size: Annotated[
+        int, typer.Option(min=0, help="Bytes that one event may have; 0 for any.")
+    ] = DEFAULT_MAX_EVENT_SIZE,
 ) -> None:
     """Show a model's answer as it comes, and what it took on standard error.
 
     A timeout of 0 is no limit; FASTSSE_IDLE_TIMEOUT and the like set other defaults.
     Until the first event came, the request is sent up to 3 times.
 
-    Exit codes: 0 end of the answer, 2 usage, 3 status or content type, 4 transport, 5 deadline,
+    Exit codes: 0 end of the answer, 2 usage, 3 status or content type, 4 transport, 5 timeout,
     6 event too large, 7 an answer with an error in it or without its end, 130 Ctrl-C.
     """
+    given = {
+        "connect": connect_timeout,
+        "first_event": first_event_timeout,
+        "idle": idle_timeout,
+        "total": total_timeout,
+    }
     timeouts = Timeouts(
-        connect=connect_timeout,
-        first_event=first_event_timeout,
-        idle=idle_timeout,
-        total=total_timeout,
+        **{name: seconds or None for name, seconds in given.items() if seconds is not None}
     )
     code = run_chat(
         prompt,
-        Server(base_url, model, api_key, timeouts),
+        Server(base_url, model, api_key, timeouts, max_event_size or None),
         system=system,
         knobs={"max_tokens": max_tokens, "temperature": temperature},
     )

@@ -8,27 +8,18 @@ from io import TextIOWrapper
 from typing import Any, NamedTuple, cast
 
 import httpx
-from rich.console import Console
 from rich.text import Text
 
 from ..llm import (
     Answer,
     Client,
-    DecodeError,
     Delta,
-    IncompleteStreamError,
     Message,
-    StreamError,
     Timeouts,
-    TransportError,
 )
 from . import TWIN
-from .exit import Exit, code_of, leave_closed_pipe
+from .exit import Exit, leave_closed_pipe, show_error, stderr
 
-CODES = (
-    ((TransportError,), Exit.TRANSPORT),
-    ((StreamError, IncompleteStreamError, DecodeError), Exit.BAD_ANSWER),
-)
 # What a server sends must not reach the terminal as commands to it.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 DIM, PLAIN = "\x1b[2m", "\x1b[22m"
@@ -41,6 +32,7 @@ class Server(NamedTuple):
     model: str
     api_key: str | None
     timeouts: Timeouts
+    max_event_size: int | None
 
 
 class Chat:
@@ -55,11 +47,8 @@ class Chat:
     async def show(self) -> None:
         """Write the answer to standard output, delta by delta."""
         screen = _Screen()
-        base_url, model, api_key, timeouts = self._server
         async with httpx.AsyncClient() as http:
-            client = Client(
-                http, base_url=base_url, api_key=api_key, model=model, timeouts=timeouts
-            )
+            client = Client(http, **self._server._asdict())
             answer = self.answer = client.chat(self._messages, **self._knobs)
             try:
                 async with answer:
@@ -135,7 +124,7 @@ def run_chat(prompt: str, server: Server, *, system: str | None, knobs: dict[str
     Returns:
         The exit code, one of `Exit`.
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    errors = stderr()
     # The summary tells of attempts; without this, each would be told of on standard error.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     chat: Chat | None = None
@@ -150,8 +139,7 @@ def run_chat(prompt: str, server: Server, *, system: str | None, knobs: dict[str
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     except Exception as error:
-        code = code_of(error, CODES)
-        errors.print(Text(f"fastsse: {error or type(error).__name__}", style="red"))
+        code = show_error(errors, error)
     summary = chat.summary() if chat else ""
     if summary:
         errors.print(Text(summary, style="dim"))

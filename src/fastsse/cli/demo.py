@@ -16,8 +16,8 @@ from . import TWIN
 from .demo_server import MODEL, app, serve
 
 
-class Answer:
-    """One answer, as far as it has come."""
+class Row:
+    """A row of the table: one answer, as far as it has come."""
 
     def __init__(self) -> None:
         self.events = 0
@@ -53,7 +53,7 @@ class Answer:
 def run_demo(*, streams: int, tokens: int, rate: float) -> None:
     """Start the server, stream the answers with live progress, and print the table."""
     console = Console()
-    answers = [Answer() for _ in range(streams)]
+    answers = [Row() for _ in range(streams)]
     with serve(app) as url:
         console.print(f"{streams} chat answers from {url} read with httpx and iter_events")
         with Progress(
@@ -66,7 +66,7 @@ def run_demo(*, streams: int, tokens: int, rate: float) -> None:
 
 async def _stream_all(
     url: str,
-    answers: list[Answer],
+    answers: list[Row],
     tokens: int,
     rate: float,
     progress: Progress,
@@ -91,7 +91,7 @@ async def _stream_all(
         shown.cancel()
 
 
-def _table(answers: list[Answer]) -> Table:
+def _table(answers: list[Row]) -> Table:
     table = Table(
         "stream", "events", "tokens", "time to first token", "tokens per second",
         title=f"{TWIN}, {platform.python_implementation()} {platform.python_version()}",

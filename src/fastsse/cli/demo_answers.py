@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 Json = dict[str, Any]
 
 
-class Answer:
+class Generated:
     """Random words in answer to a request, to be sent whole or streamed."""
 
     kind: str
@@ -69,7 +69,7 @@ class Answer:
         raise NotImplementedError
 
 
-class ChatAnswer(Answer):
+class GeneratedChat(Generated):
     """An answer as OpenAI's chat completions."""
 
     kind = "chat.completion"
@@ -85,7 +85,7 @@ class ChatAnswer(Answer):
         yield {"delta": {}, "finish_reason": "stop"}, 0
 
 
-class Completion(Answer):
+class GeneratedCompletion(Generated):
     """An answer as vLLM's completions, with the ids of its tokens where they are asked for."""
 
     kind = kind_of_chunk = "text_completion"

@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import uvicorn
 from sse_starlette import EventSourceResponse
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .demo_answers import Answer, ChatAnswer, Completion
+from .demo_answers import Generated, GeneratedChat, GeneratedCompletion
 
 MODEL = "demo"
 DEFAULT_TOKENS = 120
@@ -27,23 +27,16 @@ RATE_LIMIT = 1000
 
 
 @contextmanager
-def serve(
-    app: Any, *, lifespan: Literal["auto", "on", "off"] = "off", **settings: Any
-) -> Iterator[str]:
-    """Run an ASGI app under uvicorn on a free port of the loopback; gives its base URL.
-
-    `lifespan` and the settings are those of `uvicorn.Config`.
-    """
+def serve(app: ASGIApp) -> Iterator[str]:
+    """Run an ASGI app under uvicorn on a free port of the loopback; gives its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, log_level="critical", lifespan=lifespan, timeout_graceful_shutdown=1, **settings
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
     )
-    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:
-        scheme = "https" if config.is_ssl else "http"
-        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         thread.join()
@@ -55,7 +48,7 @@ async def chat_completions(request: Request) -> Response:
 
     Beside OpenAI's own `max_tokens` and `stream_options`, `rate` sets the tokens per second.
     """
-    return await _answer(request, ChatAnswer, "messages")
+    return await _answer(request, GeneratedChat, "messages")
 
 
 async def completions(request: Request) -> Response:
@@ -63,7 +56,7 @@ async def completions(request: Request) -> Response:
 
     As vLLM does, it takes `return_token_ids` and `logprobs` too.
     """
-    return await _answer(request, Completion, "prompt")
+    return await _answer(request, GeneratedCompletion, "prompt")
 
 
 async def models(_: Request) -> Response:
@@ -71,7 +64,7 @@ async def models(_: Request) -> Response:
     return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
 
 
-async def _answer(request: Request, kind: type[Answer], question: str) -> Response:
+async def _answer(request: Request, kind: type[Generated], question: str) -> Response:
     try:
         body = await request.json()
         tokens = int(body.get("max_tokens") or DEFAULT_TOKENS)

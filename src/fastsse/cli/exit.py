@@ -1,16 +1,15 @@
-"""What a command ends with."""
+"""What a failed command shows, and the code that it exits with."""
 
 import os
 import sys
-from collections.abc import Iterable
 from enum import IntEnum
 
-import httpx
+from rich.console import Console
+from rich.text import Text
 
 from .. import EventTooLargeError, ResponseError, StreamTimeout
-from .request import MAKES_NO_REQUEST, UsageError
-
-Kinds = tuple[type[Exception], ...]
+from ..clients import fault_of
+from ..llm import DecodeError, IncompleteStreamError, StreamError, TransportError
 
 
 class Exit(IntEnum):
@@ -20,27 +19,57 @@ class Exit(IntEnum):
     USAGE = 2
     RESPONSE = 3
     TRANSPORT = 4
-    DEADLINE = 5
+    TIMEOUT = 5
     TOO_LARGE = 6
     BAD_ANSWER = 7
     INTERRUPTED = 130
 
 
-CODES: tuple[tuple[Kinds, Exit], ...] = (
-    ((UsageError, ValueError, *MAKES_NO_REQUEST), Exit.USAGE),
+class UsageError(Exception):
+    """The arguments make no request, or name nothing that can be read."""
+
+
+# An ImportError: the environment names a proxy, and the client's part for it is not installed.
+CODES: tuple[tuple[tuple[type[Exception], ...], Exit], ...] = (
+    ((UsageError, ValueError), Exit.USAGE),
     ((ResponseError,), Exit.RESPONSE),
-    ((StreamTimeout, httpx.ReadTimeout), Exit.DEADLINE),
+    ((StreamTimeout,), Exit.TIMEOUT),
     ((EventTooLargeError,), Exit.TOO_LARGE),
-    ((httpx.HTTPError, OSError), Exit.TRANSPORT),
+    ((StreamError, IncompleteStreamError, DecodeError), Exit.BAD_ANSWER),
+    ((TransportError, OSError, ImportError), Exit.TRANSPORT),
 )
+FAULTS = {"caller": Exit.USAGE, "read_timeout": Exit.TIMEOUT}
 
 
-def code_of(error: Exception, more: Iterable[tuple[Kinds, Exit]] = ()) -> Exit:
-    """The code of an error; one that has none, here or in what the command knows, is raised."""
-    for kinds, code in (*CODES, *more):
+def code_of(error: Exception) -> Exit:
+    """The code of an error; one that has none is a fault of fastsse, and is raised."""
+    fault = fault_of(error)
+    if fault is not None:
+        return FAULTS.get(fault.kind, Exit.TRANSPORT)
+    for kinds, code in CODES:
         if isinstance(error, kinds):
             return code
     raise error
+
+
+def stderr() -> Console:
+    """Where errors and summaries are shown."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def show_error(console: Console, error: Exception, about: str = "") -> Exit:
+    """Show an error in one line, with what it is about; returns its code."""
+    code = code_of(error)
+    if isinstance(error, StreamTimeout):
+        error.name = option_of(error.timeout)
+    lines = f"{about}{error or type(error).__name__}".splitlines()
+    console.print(Text(f"fastsse: {' '.join(lines)}", style="red"))
+    return code
+
+
+def option_of(timeout: str) -> str:
+    """The option that sets the timeout of that name."""
+    return f"--{timeout.replace('_', '-')}-timeout"
 
 
 def leave_closed_pipe() -> Exit:

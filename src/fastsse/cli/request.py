@@ -11,17 +11,7 @@ from typing import NamedTuple, cast
 import httpx
 
 from .._http import DEFAULT_HEADERS
-
-MAKES_NO_REQUEST = (
-    httpx.InvalidURL,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    UnicodeEncodeError,
-)
-
-
-class UsageError(Exception):
-    """The arguments make no request, or name nothing that can be read."""
+from .exit import UsageError
 
 
 class Request(NamedTuple):
@@ -36,8 +26,8 @@ class Request(NamedTuple):
         """The response, streamed.
 
         Raises:
-            UsageError: a header or the URL makes no sense.
-            httpx.TransportError: there is no answer.
+            UsageError: a header is not of the form 'Name: value'.
+            httpx.InvalidURL, httpx.TransportError: there is no response.
         """
         body = self._body()
         headers = httpx.Headers(DEFAULT_HEADERS)
@@ -51,11 +41,8 @@ class Request(NamedTuple):
             if value.strip():
                 headers[name.strip()] = value.strip()
         method = self.method or ("GET" if body is None else "POST")
-        try:
-            request = client.build_request(method, self.url, headers=headers, content=body)
-            return client.send(request, stream=True)
-        except MAKES_NO_REQUEST as error:
-            raise UsageError(f"{self.url}: {error}") from error
+        request = client.build_request(method, self.url, headers=headers, content=body)
+        return client.send(request, stream=True)
 
     def _body(self) -> bytes | None:
         return b"&".join(map(_data_of, self.data)) if self.data else None

@@ -7,102 +7,103 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
-from typing import Any, NoReturn, cast
+from typing import NoReturn, cast
 
 import httpx
 from rich.console import Console
 from rich.text import Text
 
-from .. import EventStream, ServerSentEvent, StreamTimeout, iter_events
+from .. import EventStream, Parser, ServerSentEvent, StreamStats
+from .._reader import StreamReader
+from ..clients import Source, fault_of, source_of
+from ..deadlines import Deadlines
 from . import TWIN
-from .exit import Exit, code_of, leave_closed_pipe
-from .request import Request, UsageError, opened
+from .exit import Exit, UsageError, leave_closed_pipe, show_error, stderr
+from .request import Request, opened
+
+# Of the first event, of each wait for bytes, and of the whole stream.
+Timeouts = tuple[float | None, float | None, float | None]
 
 CONNECT_SECONDS = 30.0
 READ_SIZE = 64 * 1024
-# For a deadline that passed with the headers: 0 would be none at all.
-SOON = 1e-6
 
 
 @contextmanager
-def _source(target: Request, deadlines: dict[str, Any]) -> Iterator[tuple[Any, float]]:
-    """What iter_events reads, a response for a URL and chunks for a file, and when that began.
+def _opened(target: Request, timeouts: Timeouts) -> Iterator[tuple[Source, int]]:
+    """What to read, and the `perf_counter_ns()` from which its timeouts count.
 
-    The wait for the answer's headers is taken off the deadlines.
+    They count from the request, so that the wait for headers is part of them.
     """
-    limits = [seconds for seconds in deadlines.values() if seconds]
+    limits = [seconds for seconds in timeouts if seconds is not None]
     if "://" in target.url:
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, read=min(limits, default=None))
         with httpx.Client(timeout=timeout, follow_redirects=True) as client:
-            began = time.perf_counter()
-            response = target.send_with(client)
-            # From here on the deadlines are those of iter_events.
-            response.request.extensions["timeout"]["read"] = None
-            for name in ("first_event_timeout", "total_timeout"):
-                if deadlines[name]:
-                    left = deadlines[name] - (time.perf_counter() - began)
-                    deadlines[name] = max(left, SOON)
-            yield response, began
+            began_ns = time.perf_counter_ns()
+            source = source_of(target.send_with(client))
+            # From here on the timeouts are those of the stream.
+            source.read_timeout().settimeout(None)
+            yield source, began_ns
     elif limits or target.data or target.headers or target.method:
-        raise UsageError(f"{target.url}: expected a URL, to go with deadlines and with -X, -H, -d")
+        raise UsageError(f"{target.url}: expected a URL, to go with timeouts and with -X, -H, -d")
     else:
         with opened(target.url) as file:
             # read1 gives what is there, so that what comes through a pipe is shown at once.
-            yield iter(lambda: file.read1(READ_SIZE), b""), time.perf_counter()
+            chunks = iter(lambda: file.read1(READ_SIZE), b"")
+            yield source_of(chunks), time.perf_counter_ns()
 
 
-def run_tail(target: Request, *, as_json: bool, deadlines: dict[str, Any], **options: Any) -> int:
+def run_tail(
+    target: Request,
+    *,
+    as_json: bool,
+    timeouts: Timeouts,
+    last_event_id: str,
+    max_event_size: int | None,
+) -> int:
     """Show the events on standard output, and the summary on standard error.
 
     Args:
         target: what to read: a URL with its request, or the name of a file, or "-".
         as_json: one JSON object a line, in place of text.
-        deadlines: the three of `iter_events`, counted from when the request is sent; 0 for none.
-        options: the other ones of `iter_events`.
+        timeouts: seconds until the first event, for a wait for bytes, and in all, each counted
+            from when the request is sent; None for no limit.
+        last_event_id, max_event_size: as of `iter_events`.
 
     Returns:
         The exit code, one of `Exit`.
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    errors = stderr()
     show = _show_json if as_json else _text_shower()
     stream: EventStream | None = None
-    # On the command line 0 is no limit.
-    deadlines = {name: seconds or None for name, seconds in deadlines.items()}
-    asked = dict(deadlines)
-    began = first = 0.0
     try:
-        with _source(target, deadlines) as (source, began):
-            stream = iter_events(source, **deadlines, **options)
+        with _opened(target, timeouts) as (source, began_ns):
+            parser = Parser(last_event_id=last_event_id, max_event_size=max_event_size)
+            reader = StreamReader(parser, started_ns=began_ns)
+            stream = EventStream(source, reader, Deadlines(*timeouts))
             # perf_counter has no epoch: its distance to the clock is what makes a stamp of it.
             epoch = time.time() - time.perf_counter()
             with stream:
                 for event in stream:
-                    received_at = stream.received_at_ns / 1e9
-                    first = first or received_at - began
-                    show(event, epoch + received_at)
+                    show(event, epoch + stream.received_at_ns / 1e9)
         code = Exit.END_OF_STREAM
     except BrokenPipeError:
         return leave_closed_pipe()
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     except Exception as error:
-        code = code_of(error)
-        if isinstance(error, StreamTimeout):
-            error.seconds = asked[f"{error.timeout}_timeout"]
-        where = f"{target.url}: " if isinstance(error, httpx.HTTPError) else ""
-        errors.print(Text(f"fastsse: {where}{error or type(error).__name__}", style="red"))
+        about = f"{target.url}: " if fault_of(error) else ""
+        code = show_error(errors, error, about)
     if stream is not None:
-        seconds = time.perf_counter() - began
-        errors.print(Text(_summary(stream, seconds, first), style="dim"))
+        errors.print(Text(_summary(stream.stats), style="dim"))
     return code
 
 
-def _summary(stream: EventStream, seconds: float, first: float) -> str:
-    stats = stream.stats
+def _summary(stats: StreamStats) -> str:
+    first = stats.first_event
     return (
         f"events: {stats.events}, chunks: {stats.chunks}, bytes: {stats.bytes}, "
-        + (f"first event after {first:.3f} s, " if stats.events else "")
-        + f"end after {seconds:.3f} s; {TWIN}"
+        + ("" if first is None else f"first event after {first:.3f} s, ")
+        + f"end after {stats.elapsed:.3f} s; {TWIN}"
     )
 
 
