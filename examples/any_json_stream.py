@@ -29,12 +29,12 @@ async def main(base_url: str, model: str, stop_after: int) -> str | None:
             return f"timeout: {error}"
         except TransportError as error:
             return f"transport ({error.kind}): {error}"
-        except ResponseError as error:
-            return f"HTTP status {error.status_code}: {error.body.decode(errors='replace')}"
         except DecodeError as error:
             return f"JSON: {error}"
         except ProtocolError as error:
             return f"protocol: {error}"
+        except ResponseError as error:
+            return f"HTTP status {error.status_code}: {error.body.decode(errors='replace')}"
         except StreamError as error:
             return f"server: {error}"
     return None

@@ -5,6 +5,7 @@ from calendar import timegm
 from collections.abc import Mapping
 from email.utils import parsedate
 from typing import Any
+from urllib.parse import urlsplit
 
 from ._errors import ResponseError
 
@@ -34,7 +35,9 @@ def retry_after(error: Exception | None) -> float:
         return 0.0
 
 
-def headers_for_events(headers: Any) -> list[tuple[Any, Any]]:
+def headers_for_events(
+    headers: Any, ours: Mapping[str, str] = DEFAULT_HEADERS
+) -> list[tuple[Any, Any]]:
     """The headers of a request for events: those given, and ours for names not given.
 
     Source: WHATWG HTML 9.2.2.
@@ -44,7 +47,13 @@ def headers_for_events(headers: Any) -> list[tuple[Any, Any]]:
         headers = getattr(headers, "raw", headers.items())
     given = list(headers or ())
     names = {header_name(pair) for pair in given}
-    return [pair for pair in DEFAULT_HEADERS.items() if header_name(pair) not in names] + given
+    return [pair for pair in ours.items() if header_name(pair) not in names] + given
+
+
+def without_secrets(url: str) -> str:
+    """The URL without user, password and query, which may be secrets."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def header_name(pair: tuple[Any, Any]) -> str:

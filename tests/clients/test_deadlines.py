@@ -174,7 +174,8 @@ class TestClocksThatStartedBefore:
     def test_count_until_the_first_event(self, reader: Reader) -> None:
         got = read_since(reader, "/events?n=2", Deadlines(30, None, None))
         assert (got.error, got.events) == (None, 2)
-        assert got.first_event >= SPENT * 1e9
+        assert got.first_event is not None
+        assert got.first_event >= SPENT
 
     def test_count_for_the_total_after_the_first_event_too(self, reader: Reader) -> None:
         got = read_since(reader, "/trickle?delay=0.01", Deadlines(30, 30, SPENT + 0.3))

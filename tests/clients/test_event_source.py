@@ -27,10 +27,8 @@ from reading import LOOPS, connections_of
 from seeds import SEED
 
 import fastsse
-from fastsse import _reconnection
-from fastsse._reconnection import Patience
-from fastsse._request import Route
-from fastsse.event_source import EventSource, Reconnection
+from fastsse.event_source import EventSource, Reconnection, _policy
+from fastsse.event_source._redirects import Redirects
 
 # After a break, trio finds the async generators of the client and ours where they stand.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
@@ -214,8 +212,8 @@ def reader(library: Any, way: str) -> Way:
 @pytest.fixture
 def short(monkeypatch: Any) -> None:
     """Waits that are a fraction of what they would be, for what is not about them."""
-    monkeypatch.setattr(_reconnection, "SHORTEST_WAIT", 0.01)
-    monkeypatch.setattr(_reconnection, "USUAL_WAIT", 0.01)
+    monkeypatch.setattr(_policy, "SHORTEST_WAIT", 0.01)
+    monkeypatch.setattr(_policy, "DEFAULT_WAIT", 0.01)
 
 
 # For what does not hang on the client or the loop: each of them once.
@@ -291,7 +289,7 @@ class TestKills:
     def test_each_number_comes_once(
         self, reader: Way, kills: int, wait: float, monkeypatch: Any
     ) -> None:
-        monkeypatch.setattr(_reconnection, "SHORTEST_WAIT", wait)
+        monkeypatch.setattr(_policy, "SHORTEST_WAIT", wait)
         with Lives(SEED, kills) as lives:
             read = reader.read(lives.url)
         expect_end(read, [numbered_server.data_of(1 + n) for n in range(len(read.data))])
@@ -407,7 +405,7 @@ class TestRequest:
             some.read(server.url, headers={"ACCEPT": "text/x", "X-Mine": "a", "Cache-control": "x"})
         ours, given = server.asked
         assert ours.header("accept") == b"text/event-stream"
-        assert ours.header("cache-control") == b"no-store"
+        assert ours.header("cache-control") == b"no-cache"
         assert given.header("accept") == b"text/x"
         assert given.header("cache-control") == b"x"
         assert given.header("x-mine") == b"a"
@@ -457,7 +455,7 @@ class TestRequest:
                 EventSource(client, "POST", "http://x/", files={"f": file})
 
 
-class TestPatience:
+class TestPolicy:
     """The arithmetic of waits, in seconds, over many throws of the dice."""
 
     @staticmethod
@@ -465,17 +463,17 @@ class TestPatience:
         retry: int | None = None,
         error: Exception | None = None,
         attempts: int = 1,
-        came: bool = True,
+        progress: bool = True,
     ) -> list[float]:
         """The last wait of so many connections in a row that were lost."""
         found = []
         for _ in range(400):
-            patience = Patience(None)
-            if came:
-                patience.event_came()
+            policy = ReconnectPolicy(None, 60)
+            if progress:
+                policy.connection_ended(seconds=0, has_new_id=True)
             for _ in range(attempts):
-                again = patience.lost(error, retry, "")
-            found.append(again.wait)
+                _, wait = policy.next(error, retry)
+            found.append(wait)
         return found
 
     @pytest.mark.parametrize(
@@ -501,8 +499,8 @@ class TestPatience:
         assert asked <= min(waits) < asked + growth * 0.1
         assert asked + growth * 0.9 < max(waits) <= asked + growth
 
-    def test_a_connection_that_never_had_an_event_is_an_attempt(self) -> None:
-        assert 2.5 < max(self.waits(came=False)) <= 3
+    def test_a_connection_without_progress_is_an_attempt(self) -> None:
+        assert 2.5 < max(self.waits(progress=False)) <= 3
 
     @staticmethod
     def asking(retry_after: str, code: int = 503) -> fastsse.ResponseError:
@@ -565,17 +563,22 @@ class TestPatience:
         ],
     )
     def test_more_than_an_hour_ends_it(self, retry: int | None, error: Exception | None) -> None:
-        with pytest.raises(fastsse.ReconnectError, match=r"asks to wait .* s, more than 3600") as e:
-            Patience(10).lost(error, retry, "")
+        with pytest.raises(
+            fastsse.ReconnectError, match=r"at most 3600 s, the server asks for"
+        ) as e:
+            ReconnectPolicy(10, 60).next(error, retry)
         assert e.value.__cause__ is error
 
-    def test_what_comes_is_told(self) -> None:
-        patience = Patience(None)
+    def test_attempts_count_from_the_last_progress(self) -> None:
+        policy = ReconnectPolicy(None, 60)
         error = httpx.ReadError("")
-        assert [patience.lost(error, 1, "a").attempt for _ in range(3)] == [2, 3, 4]
-        patience.event_came()
-        again = patience.lost(None, 1, "b")
-        assert (again.attempt, again.error, again.last_event_id) == (1, None, "b")
+        assert [policy.next(error, 1)[0] for _ in range(3)] == [2, 3, 4]
+        policy.connection_ended(seconds=59.9, has_new_id=False)
+        assert policy.next(error, 1)[0] == 5
+        policy.connection_ended(seconds=0, has_new_id=True)
+        assert policy.next(error, 1)[0] == 1
+        policy.connection_ended(seconds=60, has_new_id=False)
+        assert policy.next(None, 1)[0] == 1
 
 
 @pytest.mark.net
@@ -719,7 +722,7 @@ class TestAttempts:
 
     def test_are_ten_by_default_and_any_for_none(self, monkeypatch: Any) -> None:
         # The waits of these would be minutes, and are shown elsewhere.
-        monkeypatch.setattr(_reconnection, "LARGEST_GROWTH", 0)
+        monkeypatch.setattr(_policy, "LONGEST_JITTER", 0)
         way = Way(httpx2, "sync")
         with serving(stream(event(1)), stream()) as server:
             read = way.read(server.url)
@@ -871,11 +874,11 @@ class TestRedirects:
         request = library.Request("GET", here, headers={"X-Key": "secret"})
         response = library.Response(302)
         response.next_request = library.Request("GET", there, headers={"X-Key": "secret"})
-        route = Route(request, {}, 1)
-        assert route.goes_on(response)
+        route = Redirects(request, {}, 1)
+        assert route.follow(response)
         assert ("x-key" in route.request.headers) == is_same
         assert route.options.get("auth", "the client's") == ("the client's" if is_same else None)
-        assert not route.goes_on(response)
+        assert not route.follow(response)
 
 
 def _signed(request: Any) -> Any:
@@ -1380,9 +1383,9 @@ class TestArguments:
     @pytest.mark.parametrize(
         ("options", "error", "message"),
         [
-            ({"attempts": 0}, ValueError, "attempts: expected 1 or more, or None, got 0"),
+            ({"attempts": 0}, ValueError, "attempts: expected 1 or more, got 0"),
             ({"attempts": -1}, ValueError, "attempts"),
-            ({"attempts": True}, TypeError, "attempts: expected an int or None, got bool"),
+            ({"attempts": True}, TypeError, "attempts: expected int, got bool"),
             ({"attempts": 1.5}, TypeError, "attempts: .* got float"),
             ({"max_event_size": "1"}, TypeError, "max_event_size"),
             ({"max_event_size": -1}, ValueError, "max_event_size"),
@@ -1393,7 +1396,9 @@ class TestArguments:
             ({"last_event_id": "\ud800"}, ValueError, None),
             ({"on_reconnect": 7}, TypeError, "on_reconnect: expected a function or None, got int"),
             ({"on_reconnect": anyio.sleep}, TypeError, "on_reconnect: expected a plain function"),
-            ({"total_timeout": 1}, TypeError, "total_timeout"),
+            ({"total_timeout": 0}, ValueError, "total_timeout"),
+            ({"reset_after": 0}, ValueError, "reset_after"),
+            ({"timeouts": 1}, TypeError, r"EventSource\(\) got an unexpected .* 'timeouts'"),
             ({"headers": 7}, TypeError, None),
             ({"url": None}, TypeError, None),
             ({"url": "http://x:port/"}, Exception, "Invalid port"),

@@ -36,7 +36,12 @@ def fault(error: BaseException) -> Fault | None:
     if below is not None:
         # Over aiohttp most errors are a ConnectTimeout or a ReadError, whatever happened.
         return below
-    return fault_as(connecting_kind(error) if kind == "refused" else kind, error)
+    if kind == "refused":
+        kind = connecting_kind(error)
+    elif kind == "coding" and "incomplete" in str(error):
+        # Of zstd alone httpx reports that a body was cut off; of other codings it keeps what came.
+        kind = "broken"
+    return fault_as(kind, error)
 
 
 def source(response: Any) -> Source | None:

@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 import msgspec
 import stamina
 
 from .._errors import StreamTimeout
-from .._http import headers_for_events
+from .._http import headers_for_events, without_secrets
 from .._parser import Parser
 from .._reader import StreamReader
 from .._response import BODY_SECONDS, astart_of, response_error
@@ -219,12 +218,6 @@ class JsonRequest:
             body["stream"] = False
             body.pop("stream_options", None)
         return msgspec.json.encode(body)
-
-
-def without_secrets(url: str) -> str:
-    """The URL without user, password and query, which may be secrets."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _seconds_since(started_ns: int) -> float:

@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeVar, overload
 from urllib.parse import urljoin, urlsplit
 
 from .._arguments import DEFAULT_MAX_EVENT_SIZE, expect_limit
-from ._request import JsonRequest, without_secrets
+from .._http import without_secrets
+from ._request import JsonRequest
 from .answer import Answer
 from .deltas import DeltaReader, TokenReader
 from .options import DEFAULTS, Retry, Timeouts
