@@ -28,6 +28,7 @@ from seeds import SEED
 
 import fastsse
 from fastsse.event_source import EventSource, Reconnection, _policy
+from fastsse.event_source._policy import ReconnectPolicy
 from fastsse.event_source._redirects import Redirects
 
 # After a break, trio finds the async generators of the client and ours where they stand.
@@ -663,7 +664,7 @@ class TestAnswers:
             read = reader.read(server.url, first_event_timeout=0.2, idle_timeout=0.4)
         expect_end(read, ["1", "2"])
         errors = [again.error for again in read.again[:2]]
-        assert [getattr(e, "deadline", e) for e in errors] == ["idle", "first_event"]
+        assert [getattr(e, "timeout", e) for e in errors] == ["idle", "first_event"]
 
     def test_the_client_s_own_timeout_is_asked_again(self, reader: Way) -> None:
         timeout = reader.library.Timeout(20, read=0.2)

@@ -139,13 +139,14 @@ class Machine:
 
     def connection_ended(self) -> None:
         """Drop the stream, and keep what the next one goes on from."""
-        self._stats = self.stats
+        before, self._stats = self._stats.events, self.stats
         self._received_at_ns = self.received_at_ns
         self._last_event_id, self._retry = self.last_event_id, self.retry
         self.stream = None
         self._policy.connection_ended(
             seconds=time.monotonic() - self._opened if self._opened else 0.0,
-            has_new_id=self._last_event_id not in ("", self._opened_from),
+            has_new_id=self._stats.events > before
+            and self._last_event_id not in ("", self._opened_from),
         )
         # For a reader that was cancelled and comes back; any other is given a wait below.
         self._connect_at = time.monotonic() + wait_of(self._retry)

@@ -50,7 +50,7 @@ class ReconnectPolicy:
 
         Args:
             seconds: how long it was open.
-            has_new_id: whether it set the last event ID to another one.
+            has_new_id: whether an event set the last event ID to another one.
         """
         if has_new_id or seconds >= self._reset_after:
             self._attempts = 0
