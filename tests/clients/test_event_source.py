@@ -406,7 +406,7 @@ class TestRequest:
             some.read(server.url, headers={"ACCEPT": "text/x", "X-Mine": "a", "Cache-control": "x"})
         ours, given = server.asked
         assert ours.header("accept") == b"text/event-stream"
-        assert ours.header("cache-control") == b"no-cache"
+        assert ours.header("cache-control") == ours.header("pragma") == b"no-cache"
         assert given.header("accept") == b"text/x"
         assert given.header("cache-control") == b"x"
         assert given.header("x-mine") == b"a"
@@ -624,15 +624,16 @@ class TestWaits:
 @pytest.mark.usefixtures("short")
 class TestAnswers:
     @pytest.mark.parametrize("first", [[], [stream(event(1))]])
-    def test_204_ends_it(self, reader: Way, first: list[bytes]) -> None:
-        with serving(*first, GONE) as server:
+    @pytest.mark.parametrize("code", [204, 205])
+    def test_no_more_ends_it(self, reader: Way, first: list[bytes], code: int) -> None:
+        with serving(*first, GONE.replace(b"204", b"%d" % code)) as server:
             read = reader.read(server.url)
         expect_end(read, ["1"] * len(first))
         assert len(server.asked) == len(first) + 1
 
-    @pytest.mark.parametrize("code", [400, 401, 404, 410, 304, 205])
+    @pytest.mark.parametrize("code", [400, 401, 404, 410, 304])
     def test_a_lasting_one_is_raised(self, some: Way, code: int) -> None:
-        body = "" if code in (304, 205) else "no such thing"
+        body = "" if code == 304 else "no such thing"
         with serving(stream(event(1)), status(code, body=body)) as server:
             read = some.read(server.url)
         assert isinstance(read.error, fastsse.ResponseError)
@@ -713,6 +714,21 @@ class TestAttempts:
         assert type(read.error) is kind
         assert (str(most) in str(read.error)) == bool(empty)
         assert read.source.state == "closed"
+
+    @pytest.mark.parametrize("block", ["data: x\n\n", "id: 2\ndata: 2\n\n"])
+    def test_events_without_a_new_id_are_no_progress(self, some: Way, block: str) -> None:
+        with serving(stream(event(1)), stream(event(2)), stream(block)) as server:
+            read = some.read(server.url, attempts=3)
+        assert isinstance(read.error, fastsse.ReconnectError)
+        assert "each of 3 streams in a row (attempts=3)" in str(read.error)
+        assert len(read.data) == 5
+        assert [again.attempt for again in read.again] == [1, 1, 2, 3]
+
+    def test_a_connection_that_lived_is_progress(self, some: Way) -> None:
+        with serving(*[stream("data: x\n\n")] * 5, GONE) as server:
+            read = some.read(server.url, attempts=2, reset_after=1e-6)
+        expect_end(read, ["x"] * 5)
+        assert [again.attempt for again in read.again] == [1] * 5
 
     def test_an_answer_may_be_the_last(self, some: Way) -> None:
         with serving(stream(event(1)), b"", status(503, body="busy")) as server:
@@ -1334,6 +1350,103 @@ class TestCancel:
         with serving(Held(stream(event(1), retry=400)), GONE) as server:
             loop(main)
             assert server.asked[1].at - cancelled[0] > 0.38
+
+    def test_one_that_was_connecting_waits_too(self, library: Any, loop: Any) -> None:
+        async def main() -> None:
+            async with library.AsyncClient(timeout=60) as client:
+                source = EventSource(client, "GET", server.url)
+                with anyio.move_on_after(1.3):
+                    while True:
+                        with anyio.move_on_after(0.05):
+                            async for _ in source:
+                                pass
+
+        with serving(MUTE) as server:
+            loop(main)
+            assert len(server.asked) == 2
+            assert server.asked[1].at - server.asked[0].at > 0.98
+
+
+@pytest.mark.net
+@pytest.mark.usefixtures("short")
+class TestTotalTimeout:
+    """It covers all connections and the waits between them, and is final."""
+
+    @pytest.mark.parametrize(
+        "answer",
+        [SILENT, WAITING, stream("data: x\n\n"), status(503)],
+        ids=["reading", "waiting", "connecting again", "refused"],
+    )
+    def test_ends_it(self, reader: Way, answer: bytes) -> None:
+        began = time.monotonic()
+        with serving(answer) as server:
+            read = reader.read(server.url, total_timeout=0.4, attempts=None)
+        assert isinstance(read.error, fastsse.StreamTimeout)
+        assert (read.error.timeout, read.error.seconds) == ("total", 0.4)
+        assert "within total_timeout=0.4 s" in str(read.error)
+        assert 0.4 <= time.monotonic() - began < SOON
+        assert 0.4 <= read.error.elapsed < SOON
+        assert (read.source.state, read.connections) == ("closed", 0)
+
+    def test_while_headers_are_awaited(self, library: Any, loop: Any) -> None:
+        async def main() -> None:
+            async with library.AsyncClient(timeout=60) as client:
+                source = EventSource(client, "GET", server.url, total_timeout=0.2)
+                with pytest.raises(fastsse.StreamTimeout, match="within total_timeout"):
+                    await anext(source)
+                with pytest.raises(fastsse.StreamTimeout, match="within total_timeout"):
+                    await anext(source)
+
+        with serving(MUTE) as server, soon():
+            loop(main)
+            assert len(server.asked) == 1
+
+
+@pytest.mark.net
+@pytest.mark.usefixtures("short")
+class TestNextAndStats:
+    ANSWERS = stream(event(1), event(2)), stream(event(3), "data: cut"), GONE
+
+    def test_next(self, library: Any) -> None:
+        with serving(*self.ANSWERS) as server, library.Client() as client:
+            source = EventSource(client, "GET", server.url)
+            assert [next(source).id for _ in range(3)] == ["1", "2", "3"]
+            assert next(source, None) is None
+            assert source.state == "closed"
+            self.expect_stats(source)
+
+    def test_anext(self, library: Any, loop: Any) -> None:
+        async def main() -> None:
+            async with library.AsyncClient() as client:
+                source = EventSource(client, "GET", server.url)
+                assert [(await anext(source)).id for _ in range(3)] == ["1", "2", "3"]
+                assert await anext(source, None) is None
+                self.expect_stats(source)
+
+        with serving(*self.ANSWERS) as server:
+            loop(main)
+
+    def expect_stats(self, source: EventSource) -> None:
+        stats = source.stats
+        assert (stats.events, stats.lines, stats.chunks_without_event) == (3, 13, 0)
+        assert stats.bytes == sum(len(a.partition(b"\r\n\r\n")[2]) for a in self.ANSWERS)
+        assert stats.first_event is not None
+        assert 0 < stats.first_event < stats.elapsed
+        assert source.stats.elapsed == stats.elapsed
+
+    def test_stamps(self, library: Any) -> None:
+        with serving(*self.ANSWERS) as server, library.Client() as client:
+            source = EventSource(client, "GET", server.url)
+            assert source.received_at_ns == source.stats.elapsed == 0
+            before = time.perf_counter_ns()
+            stamps = [source.received_at_ns for _ in source]
+            assert before < stamps[0] <= stamps[1] < stamps[2] < time.perf_counter_ns()
+            assert source.received_at_ns == stamps[2]
+
+    def test_repr_has_no_secret(self, library: Any) -> None:
+        with library.Client() as client:
+            source = EventSource(client, "GET", "http://user:pass@host/path?key=secret")
+            assert repr(source) == "<EventSource of GET http://host/path, connecting>"
 
 
 class TestArguments:
