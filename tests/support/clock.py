@@ -3,9 +3,11 @@
 import asyncio
 import selectors
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -48,13 +50,28 @@ def run_on(clock: Clock, main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         return runner.run(main())
 
 
+def seconds_of(thread: int, clock: Clock, real: Callable[[], float]) -> float:
+    return clock.now if threading.get_ident() == thread else real()
+
+
+def nanoseconds_of(thread: int, clock: Clock, real: Callable[[], int]) -> int:
+    return round(clock.now * 1e9) if threading.get_ident() == thread else real()
+
+
 @contextmanager
 def fastsse_reads(clock: Clock) -> Iterator[None]:
-    """Have each module of fastsse read this clock, under whichever name it has `time`'s."""
-    ours = {
-        time.monotonic: lambda: clock.now,
-        time.perf_counter: lambda: clock.now,
-        time.perf_counter_ns: lambda: round(clock.now * 1e9),
+    """Have `time` and each module of fastsse read this clock, in this thread alone.
+
+    Servers in other threads go on by their own.
+    """
+    thread = threading.get_ident()
+    ours: dict[Any, Callable[[], float]] = {
+        real: partial(read, thread, clock, real)
+        for real, read in (
+            (time.monotonic, seconds_of),
+            (time.perf_counter, seconds_of),
+            (time.perf_counter_ns, nanoseconds_of),
+        )
     }
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "fastsse"]
     with ExitStack() as patches:
