@@ -250,7 +250,8 @@ class TestDeadlines:
         read = opener.read(url + path, first_event_timeout=30, idle_timeout=0.2)
         assert isinstance(read.error, fastsse.StreamTimeout)
         assert (read.error.timeout, read.data) == ("idle", ["a"])
-        assert 0.7 <= read.seconds < LATE
+        # The server may have begun its pause a little before the clock of the read.
+        assert 0.6 <= read.seconds < LATE
 
     def test_those_between_the_chunks_of_a_client_without_a_way_in(
         self, certificate: Path, url: str

@@ -290,6 +290,7 @@ class TestFastAPI:
 
     def test_lets_go_of_the_model_when_the_caller_goes(self, endpoint: Endpoint) -> None:
         with httpx.Client() as client, endpoint.ask(client, "endless") as response:
-            assert next(fastsse.iter_events(response)).data == "x"
+            events = fastsse.iter_events(response)
+            assert next(events).data == "x"
             assert not endpoint.model.left.is_set()
         assert endpoint.model.left.wait(10)
