@@ -10,9 +10,9 @@ For clients of httpx and of httpx2. As there, the status of the response is not 
 `source.response.raise_for_status()` does. What differs is in the docs, line by line.
 """
 
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from . import EventTooLargeError, iter_events
@@ -40,21 +40,24 @@ else:
     _Base = object
 
 
-def _transport_errors() -> Iterator[Any]:
-    for client in ("httpx", "httpx2"):
-        try:
-            yield import_module(client).TransportError
-        except ModuleNotFoundError as error:
-            if error.name != client:
-                raise
+def _bases() -> tuple[type, ...]:
+    """Our own error, and that of each client that the program has imported so far."""
+    clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
+    errors = (getattr(client, "TransportError", None) for client in clients)
+    return (_Error, *(error for error in errors if error is not None))
 
 
-class SSEError(_Error, *_transport_errors()):  # type: ignore[misc]
-    """The content type is not text/event-stream, or an event is over 64 MiB.
+class SSEError(*_bases()):  # type: ignore[misc]
+    """The content type is not text/event-stream, or an event is larger than 64 MiB.
 
-    A `fastsse.SSEError`, and the `TransportError` of httpx and of httpx2, where they are
-    installed. Its cause is the `fastsse.EventTooLargeError` if that is what it is about.
+    A `fastsse.SSEError`, and the `TransportError` of httpx and of httpx2, as far as the program
+    has imported them. Its cause is the `fastsse.EventTooLargeError`, if there is one.
     """
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        # A client that was imported after this module must find its own error too.
+        SSEError.__bases__ = _bases()
+        return cast(Self, super().__new__(cls, *args, **kwargs))
 
 
 class _AnyEvent(type):
