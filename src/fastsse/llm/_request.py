@@ -22,7 +22,7 @@ from .._response import BODY_SECONDS, astart_of, response_error
 from .._stream import EventStream
 from ..clients import source_of
 from ..deadlines import Deadlines
-from ._transport import close, translate_errors, translated
+from ._transport import close, is_connect_timeout, translate_errors, translated
 from .options import WHOLE_ANSWER, Retry, Timeouts
 
 R = TypeVar("R")
@@ -190,8 +190,11 @@ class JsonRequest:
             with anyio.move_on_after(wait), translate_errors(self._shown_url):
                 return await self._http.send(request, stream=True)
             raise self._timeout(name, seconds, since_ns=self.sent_ns)
-        except BaseException:
+        except BaseException as error:
             await close(self._http, request)
+            if is_connect_timeout(error):
+                ours = self._timeout("connect", connect, since_ns=self.sent_ns)
+                raise ours from error.__cause__
             raise
 
     def _timeout(self, name: str, seconds: float | None, *, since_ns: int) -> StreamTimeout:

@@ -55,6 +55,14 @@ def translated(url: str, error: Exception) -> SSEError | None:
     return ours
 
 
+def is_connect_timeout(error: BaseException) -> bool:
+    """Whether our error stands for the client's timeout for connecting."""
+    if not isinstance(error, TransportError) or error.__cause__ is None:
+        return False
+    fault = fault_of(error.__cause__)
+    return fault is not None and fault.kind == "connect_timeout"
+
+
 async def close(http: Any, request: Any, response: Any = None) -> None:
     """Close a response, also in a task that is being cancelled; None if it was not received.
 

@@ -89,8 +89,8 @@ class TransportError(SSEError):
 
     Attributes:
         kind: "dns" if the host name has no address, "refused" if no connection could be opened,
-            "tls" if TLS failed or the certificate is not trusted, "timeout" if a timeout of the
-            client passed, "broken" if an open connection failed.
+            "tls" if TLS failed or the certificate is not trusted, "timeout" if the client's
+            own timeout for sending or for its pool passed, "broken" if an open connection failed.
         url: the URL of the request, without what may be secret.
         reason: the message of the client's error.
     """
