@@ -1,4 +1,4 @@
-.PHONY: build test test-all pure lint docs check clean
+.PHONY: build test test-all pure sanitize lint docs check clean
 
 build:
 	FASTSSE_BUILD=yes python -m pip install -e .
@@ -11,6 +11,9 @@ test-all:
 
 pure:
 	pytest --all --pure
+
+sanitize:
+	bash .ci/sanitize
 
 lint:
 	ruff check
