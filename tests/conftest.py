@@ -37,6 +37,9 @@ SERVERS = {
 }  # fmt: skip
 # Most of the tests that run on workers wait for a socket, or for a timeout.
 WORKERS = 2 * (os.cpu_count() or 1)
+# Before the conftest of a folder imports them: `reading` is a plugin, and the others' asserts tell
+# what they compared.
+pytest.register_assert_rewrite("reading", "event_sources")
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 
