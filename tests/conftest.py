@@ -39,7 +39,7 @@ SERVERS = {
 WORKERS = 2 * (os.cpu_count() or 1)
 # Before the conftest of a folder imports them: `reading` is a plugin, and the others' asserts tell
 # what they compared.
-pytest.register_assert_rewrite("reading", "event_sources")
+pytest.register_assert_rewrite("reading", "event_sources", "sdk_decoders")
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 
