@@ -14,11 +14,9 @@ import pytest
 import server
 import trio
 from clock import Clock, run_on
-from reading import LOOPS, Reader, connections_of
+from reading import EVENTS, LOOPS, Reader, connections_of
 
 import fastsse
-
-EVENTS = ["event 0 ü", "event 1 ü", "event 2 ü"]
 
 # After a break, trio finds the async generators of the client and ours where they stand.
 pytestmark = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")

@@ -23,8 +23,9 @@ import pytest
 import requests
 import server
 import urllib3
-from opening import ASYNC, SYNC, Opener
+from opening import ASYNC, EVENTS, SYNC, Opener
 from proxy import WAYS, serve_proxy
+from reading import LATE
 from serving import serve
 
 import fastsse
@@ -97,8 +98,6 @@ async def aread(opened: Any, acknowledge: Any) -> list[str]:
 
 
 EVENTS = [f"event {number} ü" for number in range(5)]
-# A passed deadline is reported not before its time, and long before a machine would be stuck.
-LATE = 2.0
 OPENERS = [
     pytest.param((client, is_async), id=f"{client}-{'async' if is_async else 'sync'}")
     for is_async, clients in ((False, SYNC), (True, ASYNC))

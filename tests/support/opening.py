@@ -23,6 +23,8 @@ import fastsse
 
 # How long each client waits for bytes.
 SECONDS = 30.0
+# The data of the server's `/events?n=5`.
+EVENTS = [f"event {number} ü" for number in range(5)]
 
 
 @contextmanager
