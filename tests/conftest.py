@@ -37,8 +37,8 @@ SERVERS = {
 }  # fmt: skip
 # Most of the tests that run on workers wait for a socket, or for a timeout.
 WORKERS = 2 * (os.cpu_count() or 1)
-# Before the conftest of a folder imports them: `reading` is a plugin, and the others' asserts tell
-# what they compared.
+# Registered before a folder's conftest imports them: pytest warns about a plugin (`reading`) whose
+# asserts were not rewritten, and such asserts show no values.
 pytest.register_assert_rewrite("reading", "event_sources", "sdk_decoders")
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 

@@ -1,4 +1,4 @@
-"""`fastsse chat`, as a user runs it, against a real server."""
+"""`fastsse chat` runs in a process of its own, against real servers."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""`fastsse demo`, and the server that it talks to."""
+"""`fastsse demo` runs over real sockets, and its server answers as OpenAI's API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The command line before any command: its version, what it needs, and its environment."""
+"""`fastsse` reports its version, missing extras and unusable environments."""
 
 import importlib.metadata
 import os

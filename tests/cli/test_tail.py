@@ -1,4 +1,4 @@
-"""`fastsse tail`, as a user runs it."""
+"""`fastsse tail` runs in a process of its own."""
 
 import json
 import re

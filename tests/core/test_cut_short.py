@@ -1,4 +1,4 @@
-"""Calls of a parser that an exception cut short."""
+"""A parser refuses to continue after an exception interrupted a call."""
 
 import sys
 import threading

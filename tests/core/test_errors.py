@@ -1,4 +1,4 @@
-"""Errors of fastsse: what they are, and what they tell."""
+"""Errors can be pickled, and their messages say what was received."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""What `feed` takes and `flush` gives, and what is pending between them."""
+"""`feed` takes any bytes-like object; `flush` and `pending_data` handle an incomplete event."""
 
 import array
 import mmap

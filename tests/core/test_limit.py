@@ -1,4 +1,4 @@
-"""Events that are too large, which a parser refuses."""
+"""A parser raises `EventTooLargeError` for events larger than `max_event_size`."""
 
 import sys
 import tracemalloc

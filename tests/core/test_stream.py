@@ -1,4 +1,4 @@
-"""`iter_events` over plain iterables: what needs no client."""
+"""`iter_events` reads plain iterables, without a client."""
 
 import asyncio
 import io

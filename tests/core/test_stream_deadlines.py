@@ -1,4 +1,4 @@
-"""Deadlines of `iter_events` over plain iterables."""
+"""`iter_events` applies its timeouts to plain iterables."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Chunks as servers send them, and streams of them."""
+"""Chunks and streams of each shape."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""A server that gives scripted answers, and how `EventSource` reads them in each way of waiting."""
+"""A server with scripted responses, and how tests read it with `EventSource`."""
 
 import socket
 import threading

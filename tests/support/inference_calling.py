@@ -1,4 +1,4 @@
-"""How tests of real inference servers call them, with our client and with OpenAI's SDK."""
+"""How tests call real inference servers, with our client and with OpenAI's SDK."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Plain iterables to read events from."""
+"""Iterables of bytes, and the events that `iter_events` reads from them."""
 
 import asyncio
 from collections.abc import AsyncIterator

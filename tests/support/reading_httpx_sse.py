@@ -1,4 +1,4 @@
-"""How `fastsse.httpx_sse` and httpx-sse itself are read, and how programs that use them run."""
+"""How tests read with httpx-sse and `fastsse.httpx_sse`, and run programs that use them."""
 
 import json
 import os

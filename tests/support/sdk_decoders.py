@@ -1,4 +1,4 @@
-"""Our decoder and those that the SDKs bring, and streams for them."""
+"""The SDKs' own decoders, chunks for them, and a comparison with our decoder."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A stream of values, and the forms in which it is given to `iter_json`."""
+"""A stream of values, and each form in which tests give it to `iter_json`."""
 
 import json
 from typing import Any

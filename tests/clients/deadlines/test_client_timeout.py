@@ -1,4 +1,4 @@
-"""The client's own read timeout, whose place ours take."""
+"""Timeouts of a stream replace the client's own read timeout."""
 
 from typing import Any
 

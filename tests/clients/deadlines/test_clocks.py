@@ -1,4 +1,4 @@
-"""Clocks of a stream that started before it, such as when its request was sent."""
+"""Timeouts of a stream may start before the stream, such as with its request."""
 
 import time
 from typing import Any, NamedTuple

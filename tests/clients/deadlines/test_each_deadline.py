@@ -1,4 +1,4 @@
-"""The three timeouts of a stream over httpx and httpx2, in each way of waiting, and over HTTP/2."""
+"""The three timeouts work over httpx and httpx2, in each way of waiting and over HTTP/2."""
 
 import time
 from typing import Any

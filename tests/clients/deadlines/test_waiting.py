@@ -1,4 +1,4 @@
-"""Deadlines of a blocking wait and of one in a loop, and what they leave behind."""
+"""Timeouts leave no thread and no cancellation behind."""
 
 import asyncio
 import gc

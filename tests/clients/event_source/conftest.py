@@ -1,4 +1,4 @@
-"""Who reads in the tests of `EventSource`: each client in each way of waiting, or some of them."""
+"""Fixtures of the `EventSource` tests: clients in each way of waiting, and short waits."""
 
 from typing import Any
 

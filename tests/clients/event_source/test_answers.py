@@ -1,4 +1,4 @@
-"""Answers to `EventSource`: those that end it, and those after which it asks again."""
+"""`EventSource` retries some responses and errors, and raises the others."""
 
 from typing import Any
 

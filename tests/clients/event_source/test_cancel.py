@@ -1,4 +1,4 @@
-"""Cancellations and the total timeout end an `EventSource`, whatever it is at."""
+"""`EventSource` stops when it is cancelled or its total timeout passes, in each state."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""`EventSource.close` and `aclose`, whatever the source is at."""
+"""`EventSource.close` and `aclose` work in each state."""
 
 import gc
 import random

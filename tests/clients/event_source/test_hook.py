@@ -1,4 +1,4 @@
-"""What `EventSource` tells: its hook, its state, its statistics, and one event at a time."""
+"""`EventSource` calls its hook, and reports its state, statistics and timestamps."""
 
 import time
 from typing import Any

@@ -1,4 +1,4 @@
-"""`EventSource` over HTTP/2."""
+"""`EventSource` works over HTTP/2."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""`EventSource` over a server that is killed again and again, which loses it nothing."""
+"""`EventSource` receives each event once from a server that is killed again and again."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""The last event ID of `EventSource`: what is sent, and what it is taken from."""
+"""`EventSource` sends the ID of the last event that it received."""
 
 from typing import Any
 

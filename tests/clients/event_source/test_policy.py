@@ -1,4 +1,4 @@
-"""When `EventSource` asks again: how long it waits, and after what it gives up."""
+"""`EventSource` waits before it reconnects, and refuses to wait too long."""
 
 import time
 from typing import Any

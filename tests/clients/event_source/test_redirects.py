@@ -1,4 +1,4 @@
-"""Redirects of `EventSource`: where they lead, and which secrets go along."""
+"""`EventSource` follows redirects, and sends credentials to no other origin."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Requests of `EventSource`: what each of them says, and which arguments are refused."""
+"""`EventSource` sends the requests that its arguments describe, and rejects wrong arguments."""
 
 import asyncio
 import io

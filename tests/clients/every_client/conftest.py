@@ -1,4 +1,4 @@
-"""Each client, in each of its ways of waiting."""
+"""Each client, sync and async."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Each client after a stream: its session goes on, and nothing is left behind."""
+"""Each client stays usable after a stream, and leaks no thread, file or connection."""
 
 import asyncio
 import gc

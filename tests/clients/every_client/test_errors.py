@@ -1,4 +1,4 @@
-"""Errors and deadlines of a stream, the same over each client."""
+"""Each client raises the same errors and the same timeouts."""
 
 import json
 from pathlib import Path

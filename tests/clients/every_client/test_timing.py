@@ -1,4 +1,4 @@
-"""Events over each client come as soon as they can, over each way to it."""
+"""Each client delivers an event as soon as its last byte arrives."""
 
 import asyncio
 import itertools

@@ -1,4 +1,4 @@
-"""A server that sends back what it is sent, for the tests of `fastsse.httpx_sse`."""
+"""A server that sends each request's body back."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""`fastsse.httpx_sse` beside httpx-sse: the same streams, and where the two differ."""
+"""`fastsse.httpx_sse` reads what httpx-sse reads, except for the documented differences."""
 
 import re
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Reading with `fastsse.httpx_sse`: what is left after it, and its errors."""
+"""`fastsse.httpx_sse` closes its connections, and raises errors that httpx-sse users catch."""
 
 import inspect
 import pickle

@@ -1,4 +1,4 @@
-"""Requests and events of `fastsse.httpx_sse`, made as httpx-sse makes them."""
+"""`fastsse.httpx_sse` sends the headers and makes the events of httpx-sse."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Tests and examples of httpx-sse itself, on `fastsse.httpx_sse`."""
+"""`fastsse.httpx_sse` passes httpx-sse's own tests, and runs its examples."""
 
 import re
 import subprocess

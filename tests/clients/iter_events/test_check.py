@@ -1,4 +1,4 @@
-"""What `iter_events` refuses: responses that are no event stream, and the wrong loop."""
+"""`iter_events` rejects responses that are no event stream, and the wrong kind of loop."""
 
 import asyncio
 import json

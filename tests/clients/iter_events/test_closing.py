@@ -1,4 +1,4 @@
-"""How a stream of `iter_events` ends early, and what that closes."""
+"""`iter_events` closes the response after an error, a cancellation or its own `with`."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Events of `iter_events` over httpx and httpx2, and what is known of their arrival."""
+"""`iter_events` reads events, timestamps and statistics over httpx and httpx2."""
 
 from itertools import pairwise
 from time import perf_counter_ns

@@ -1,4 +1,4 @@
-"""The server that the SDKs talk to, and which SDK it is."""
+"""The server that replays streams to the SDKs, and the SDK under test."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""`accelerate`: which clients it changes, and what becomes of their copies."""
+"""`accelerate` changes SDK clients and their copies."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Helpers of the SDKs over our decoder, and where it does better than theirs."""
+"""Our decoder works under the SDKs' helpers, and reads what their own decoders get wrong."""
 
 import asyncio
 from collections.abc import Callable, Iterator

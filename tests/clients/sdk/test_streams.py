@@ -1,4 +1,4 @@
-"""Streams that our decoder reads in the real SDKs as those that they bring."""
+"""Our decoder reads streams in the SDKs over real sockets as their own decoders do."""
 
 from pathlib import Path
 

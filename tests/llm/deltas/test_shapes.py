@@ -1,4 +1,4 @@
-"""Which shape `deltas` finds a stream to have, and what it holds until that is known."""
+"""`deltas` detects the shape of a stream, and buffers events until it is known."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where `deltas` ends, what it skips, and what it keeps."""
+"""`deltas` stops at the end of a stream, skips bad events, and keeps usage and finish reason."""
 
 import json
 import logging

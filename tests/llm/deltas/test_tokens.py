@@ -1,4 +1,4 @@
-"""Tokens of a stream, and what counts as one."""
+"""`TokenReader` and `DeltaReader` count and yield tokens."""
 
 import json
 from typing import Any

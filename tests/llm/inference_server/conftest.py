@@ -1,4 +1,4 @@
-"""Real inference servers, with a model that is tiny and random: it always says the same."""
+"""Real inference servers over a tiny random model, whose output is always the same."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Chats with real inference servers, beside what the official SDKs make of them."""
+"""Chats with real inference servers give what the official SDKs give."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Completions of real inference servers, beside what OpenAI's SDK makes of them."""
+"""Completions of real inference servers give what OpenAI's SDK gives."""
 
 import itertools
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Faults of real inference servers, beside what the official SDKs make of them."""
+"""The client reports errors and timeouts of real inference servers."""
 
 import asyncio
 import json

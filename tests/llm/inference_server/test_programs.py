@@ -1,4 +1,4 @@
-"""Other wire formats of real inference servers, and programs that talk to them."""
+"""Other wire formats, examples and the command line work with real inference servers."""
 
 import asyncio
 import subprocess

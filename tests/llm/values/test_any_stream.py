@@ -1,4 +1,4 @@
-"""`iter_json` over any stream, in any chunks, however often it is left."""
+"""`iter_json` decodes random streams as `json` does, in any chunks and after any breaks."""
 
 import itertools
 import json

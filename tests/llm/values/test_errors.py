@@ -1,4 +1,4 @@
-"""Errors of `iter_json`, what is skipped, and how it goes on after them."""
+"""`iter_json` raises errors or skips events, and continues after a break."""
 
 import logging
 from typing import Any

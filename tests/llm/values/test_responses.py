@@ -1,4 +1,4 @@
-"""`iter_json` over real responses."""
+"""`iter_json` reads real responses."""
 
 import asyncio
 from pathlib import Path

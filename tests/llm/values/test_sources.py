@@ -1,4 +1,4 @@
-"""Sources of `iter_json`, and the types of its values."""
+"""`iter_json` reads every kind of source, and decodes the types that it is given."""
 
 import asyncio
 import io

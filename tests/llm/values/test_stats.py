@@ -1,4 +1,4 @@
-"""Statistics of `iter_json`."""
+"""`iter_json` reports statistics of the stream that it reads."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The end of `iter_json`, and what is left of a stream that was not read to it."""
+"""`iter_json` stops at the end of a stream, and leaves no cycle, timer or task behind."""
 
 import asyncio
 import gc
