@@ -37,6 +37,9 @@ SERVERS = {
 }  # fmt: skip
 # Most of the tests that run on workers wait for a socket, or for a timeout.
 WORKERS = 2 * (os.cpu_count() or 1)
+# Registered before a folder's conftest imports them: pytest warns about a plugin (`reading`) whose
+# asserts were not rewritten, and such asserts show no values.
+pytest.register_assert_rewrite("reading", "event_sources", "sdk_decoders")
 REMEDY = "run `make build` (it needs a C compiler), or test the pure twin alone: `pytest --pure`"
 
 

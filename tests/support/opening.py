@@ -23,6 +23,11 @@ import fastsse
 
 # How long each client waits for bytes.
 SECONDS = 30.0
+# The data of the server's `/events?n=5`.
+EVENTS = [f"event {number} ü" for number in range(5)]
+# Of each protocol, the fixture with the URL of a server that speaks it.
+PROTOCOLS = {"HTTP/1.1": "url", "HTTP/1.1 over TLS": "tls_url", "HTTP/2 over TLS": "http2_tls_url"}
+PYREQWEST = ("pyreqwest", False)
 
 
 @contextmanager

@@ -26,6 +26,12 @@ LOOPS: dict[str, Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]] = {
     "trio": lambda main: trio.run(main),
 }
 WAYS = ["sync", *LOOPS]
+# After a break, trio finds the async generators of the client and ours where they stand.
+DROPS = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+# The data of the server's `/events`.
+EVENTS = ["event 0 ü", "event 1 ü", "event 2 ü"]
+# A passed deadline is reported not before its time, and long before a machine would be stuck.
+LATE = 2.0
 
 
 class Read(NamedTuple):

@@ -241,29 +241,10 @@ def utf8_decode_without_bom(stream: bytes) -> str:
     while position < len(stream):
         byte = stream[position]
         position += 1
-        # "If UTF-8 bytes needed is 0, then, based on byte:"
         if bytes_needed == 0:
-            # "0x00 to 0x7F: return a code point whose value is byte."
-            if byte <= 0x7F:
-                output.append(chr(byte))
-            # "0xC2 to 0xDF: set bytes needed to 1 and code point to byte & 0x1F."
-            elif 0xC2 <= byte <= 0xDF:
-                bytes_needed, code_point = 1, byte & 0x1F
-            # "0xE0 to 0xEF: if byte is 0xE0, set the lower boundary to 0xA0. If byte is 0xED, set
-            # the upper boundary to 0x9F. Set bytes needed to 2 and code point to byte & 0xF."
-            elif 0xE0 <= byte <= 0xEF:
-                lower = 0xA0 if byte == 0xE0 else lower
-                upper = 0x9F if byte == 0xED else upper
-                bytes_needed, code_point = 2, byte & 0xF
-            # "0xF0 to 0xF4: if byte is 0xF0, set the lower boundary to 0x90. If byte is 0xF4, set
-            # the upper boundary to 0x8F. Set bytes needed to 3 and code point to byte & 0x7."
-            elif 0xF0 <= byte <= 0xF4:
-                lower = 0x90 if byte == 0xF0 else lower
-                upper = 0x8F if byte == 0xF4 else upper
-                bytes_needed, code_point = 3, byte & 0x7
-            # "Otherwise: return error." (Whose replacement is U+FFFD.)
-            else:
-                output.append(REPLACEMENT)
+            code_point, bytes_needed, lower, upper = after_first_byte(byte)
+            if bytes_needed == 0:
+                output.append(chr(code_point))
             continue
         # "If byte is not in the range lower boundary to upper boundary, inclusive: set code point,
         # bytes needed and bytes seen to 0, the boundaries to 0x80 and 0xBF, restore byte to the
@@ -288,3 +269,36 @@ def utf8_decode_without_bom(stream: bytes) -> str:
     if bytes_needed != 0:
         output.append(REPLACEMENT)
     return "".join(output)
+
+
+class Begun(NamedTuple):
+    """The decoder's state after the first byte of a sequence; whole if it needs no more bytes."""
+
+    code_point: int
+    bytes_needed: int = 0
+    lower: int = 0x80
+    upper: int = 0xBF
+
+
+def after_first_byte(byte: int) -> Begun:
+    # "If UTF-8 bytes needed is 0, then, based on byte:"
+    # "0x00 to 0x7F: return a code point whose value is byte."
+    if byte <= 0x7F:
+        return Begun(byte)
+    # "0xC2 to 0xDF: set bytes needed to 1 and code point to byte & 0x1F."
+    if 0xC2 <= byte <= 0xDF:
+        return Begun(byte & 0x1F, 1)
+    # "0xE0 to 0xEF: if byte is 0xE0, set the lower boundary to 0xA0. If byte is 0xED, set
+    # the upper boundary to 0x9F. Set bytes needed to 2 and code point to byte & 0xF."
+    if 0xE0 <= byte <= 0xEF:
+        lower = 0xA0 if byte == 0xE0 else 0x80
+        upper = 0x9F if byte == 0xED else 0xBF
+        return Begun(byte & 0xF, 2, lower, upper)
+    # "0xF0 to 0xF4: if byte is 0xF0, set the lower boundary to 0x90. If byte is 0xF4, set
+    # the upper boundary to 0x8F. Set bytes needed to 3 and code point to byte & 0x7."
+    if 0xF0 <= byte <= 0xF4:
+        lower = 0x90 if byte == 0xF0 else 0x80
+        upper = 0x8F if byte == 0xF4 else 0xBF
+        return Begun(byte & 0x7, 3, lower, upper)
+    # "Otherwise: return error." (Whose replacement is U+FFFD.)
+    return Begun(ord(REPLACEMENT))

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import pytest
 from in_memory import MEMORY
 from llm_calling import WAYS, Way
+from reading import DROPS
 
-# A body that is dropped leaves the generators of httpx, which trio finds where they stand.
-DROPS = pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
 SOCKETS = [
     pytest.param(way, id=name, marks=[pytest.mark.net, *[DROPS] * way.on_trio])
     for name, way in WAYS.items()

@@ -25,6 +25,7 @@ from llm_calling import (
     until,
 )
 from llm_server import CHAT, END, FINISH, PATIENCE, Step, event, head, http_chunk, words
+from reading import DROPS
 from server import serve_http2
 
 from fastsse import StreamTimeout
@@ -37,8 +38,7 @@ def http2_url(certificate: Path) -> Iterator[str]:
         yield url
 
 
-# What a break leaves of the generators of httpx, trio finds where they stand.
-@pytest.mark.filterwarnings("ignore:Async generator:ResourceWarning")
+@DROPS
 @pytest.mark.parametrize("name", ["httpx", "httpx2", "httpx on trio", "httpx2 on trio"])
 class TestOverHttp2WithTls:
     async def open(self, way: Way, certificate: Path) -> Any:
