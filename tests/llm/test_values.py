@@ -150,9 +150,9 @@ class TestSources:
         async def request() -> None:
             """Nothing."""
 
-        with closing(request()) as waiting, pytest.raises(TypeError, match="awaited"):
+        with closing(request()) as waiting, pytest.raises(TypeError, match="await it first"):
             iter_json(waiting)
-        with httpx.Client() as client, pytest.raises(TypeError, match="which may give one in"):
+        with httpx.Client() as client, pytest.raises(TypeError, match="enter it with"):
             iter_json(client.stream("GET", "http://127.0.0.1:1/"))
 
     def test_one_that_raises(self, way: str) -> None:
