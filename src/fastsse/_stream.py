@@ -105,7 +105,7 @@ class EventStream(Stream[ServerSentEvent]):
         self._deadlines = deadlines
         self._check_response = check_response and source.response is not None
         self._chunks: Any = None
-        reader.on_first_event = deadlines.first_event_came
+        reader.on_first_event = deadlines.end_first_wait
 
     def __repr__(self) -> str:
         return f"<EventStream of {self._source.name}, events: {self.stats.events}>"
