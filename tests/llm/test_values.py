@@ -126,7 +126,7 @@ class TestSources:
             assert f"bytes-like object, got {name}" in str(got.error)
         got = read(way, iter_json, [event("1"), item])
         assert got.values == [1]
-        assert str(got.error) == f"expected events only, as the first item is one, got {name}"
+        assert str(got.error) == f"expected an event, like the first item, got {name}"
 
     def test_events_after_bytes(self, way: str) -> None:
         got = read(way, iter_json, [STREAM, event("1")])
