@@ -4,7 +4,7 @@
     ├── ProtocolError             the bytes are not an event stream, or cannot be read as one
     │   ├── ContentTypeError      the content type is not text/event-stream; also a ResponseError
     │   └── EventTooLargeError    an event is larger than max_event_size
-    ├── ReconnectError            an EventSource gives up, and no other error says why
+    ├── ReconnectError            an EventSource stops reconnecting, without another error
     ├── ResponseError             the response is not an event stream
     └── StreamTimeout             a timeout expired; also a TimeoutError
 
@@ -59,9 +59,9 @@ class EventTooLargeError(ProtocolError):
 
 
 class ReconnectError(SSEError):
-    """An EventSource gives up: the server asks for too long a wait, or ends each stream at once.
+    """An EventSource stops reconnecting: the server sets too long a wait, or ends streams early.
 
-    Its cause is the response that asked for the wait, if one did.
+    Its cause is the ResponseError that set the wait, if one did.
     """
 
 

@@ -118,7 +118,7 @@ def run_chat(prompt: str, server: Server, *, system: str | None, options: dict[s
     Args:
         prompt: the question; "-" to read it from standard input.
         server: the server and the model to ask.
-        system: the system message; None for no such message.
+        system: the system message; None to send none.
         options: further fields of the request; None values are not sent.
 
     Returns:

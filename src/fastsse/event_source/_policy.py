@@ -65,8 +65,8 @@ class ReconnectPolicy:
 
         Raises:
             Exception: the error itself, if a retry cannot help, or no attempt is left.
-            ReconnectError: no attempt is left and there was no error, or the server asks for a
-                wait of more than an hour.
+            ReconnectError: no attempt is left and there was no error, or the server sets a wait of
+                more than an hour.
         """
         if error is not None and not _is_passing(error):
             raise error

@@ -37,8 +37,8 @@ class EventSource:
     Before it reconnects, it waits for the longest of 100 ms, the stream's `retry` (or 1 s) and the
     response's `Retry-After`, plus a random part of a time that doubles with each attempt, up to
     30 s. Attempts and that time count from the last connection that made progress: one that was
-    open for `reset_after` seconds, or set a new event ID. If a server asks for a wait of more than
-    an hour, `ReconnectError` is raised.
+    open for `reset_after` seconds, or set a new event ID. If a server sets a wait of more than an
+    hour, `ReconnectError` is raised.
 
     A stalled connection is dropped after `idle_timeout`, or after the client's own read timeout,
     which is 5 s in httpx: set one of them to more than the longest pause of the stream.

@@ -27,7 +27,7 @@ async def reset_dropped(http: Any, request: Any) -> None:
 
 
 async def _reset_in(connection: Any, request: Any) -> None:
-    # An HTTP/1.1 connection has no such state; one that is still being opened is None.
+    # An HTTP/1.1 connection has no `_h2_state`; a connection that is still being opened is None.
     state = getattr(connection, "_h2_state", None)
     if state is None:
         return

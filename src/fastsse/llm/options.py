@@ -49,7 +49,7 @@ class Timeouts(
                 expect_seconds(name, value)
 
     def inherit(self, other: "Timeouts") -> "Timeouts":
-        """A copy of these timeouts, in which the other's replace those that are not given."""
+        """A copy of these timeouts; those that are not given are taken from `other`."""
         given = {
             name: getattr(other, name) if getattr(self, name) is UNSET else getattr(self, name)
             for name in self.__struct_fields__
@@ -100,7 +100,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         attempts: the most attempts; 1 for no retry.
         wait_initial, wait_max, wait_jitter: seconds, as in stamina.
-        longest_retry_after: seconds; if the server asks for more, its response is raised.
+        longest_retry_after: seconds; a response with a longer `Retry-After` is raised.
 
     Raises:
         TypeError: attempts is not an int, or a number of seconds is not a number.
@@ -125,6 +125,6 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(error, StreamTimeout):
             return error.timeout in ("connect", "headers", "first_event")
         if isinstance(error, ResponseError) and is_passing_status(error):
-            asked = retry_after(error)
-            return (asked or True) if asked <= self.longest_retry_after else False
+            seconds = retry_after(error)
+            return (seconds or True) if seconds <= self.longest_retry_after else False
         return False
