@@ -75,7 +75,7 @@ class Row:
 
 
 def installed(url: str) -> list[Client]:
-    """The clients that are here; what is missing is left out aloud."""
+    """The clients that are here; missing ones are skipped with a message."""
     clients = []
     for kind in CLIENTS:
         try:

@@ -72,7 +72,7 @@ OURS = {way for way in WAYS if issubclass(way, Ours) and not issubclass(way, Pat
 
 
 def installed(url: str, only: str) -> list[Way]:
-    """The ways that are here, and ours; what is missing is left out aloud."""
+    """The ways that are here, and ours; missing ones are skipped with a message."""
     ways = []
     for kind in WAYS:
         if only in f"{kind.name} over {kind.over}" or issubclass(kind, Ours):

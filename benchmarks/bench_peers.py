@@ -71,7 +71,7 @@ class Row:
 
 
 def installed(words: list[str]) -> list[Peer]:
-    """The peers that are here and have one of the words; what is missing is left out aloud."""
+    """The installed peers that have one of the words; others are skipped with a message."""
     peers = []
     for kind in PEERS:
         if any(word in kind.name for word in words):

@@ -1,4 +1,4 @@
-"""A chat that waits no longer than it should, asks again where that helps, and logs what it does.
+"""A chat that waits no longer than it should, retries if that can help, and logs what it does.
 
 The client asks up to three times, until the first event, with waits that grow; an answer's
 Retry-After is honoured. FASTSSE_FIRST_EVENT_TIMEOUT=5 and the like set its timeouts, 0 for none.

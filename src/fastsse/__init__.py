@@ -1,4 +1,4 @@
-"""Server-Sent Events as the WHATWG standard says, fast, from httpx and its kin.
+"""A fast reader of Server-Sent Events, per the WHATWG standard, for httpx and other clients.
 
     import fastsse
 
@@ -6,8 +6,8 @@
         async for event in fastsse.iter_events(response):
             print(event.event, event.data)
 
-`iter_events` reads responses; `Parser` is the incremental parser below it, for bytes from
-anywhere. `ACCELERATED` tells whether the compiled parser is in use.
+`iter_events` reads responses. `Parser` is the incremental parser below it, for bytes from any
+source. `ACCELERATED` is True if the compiled parser is in use.
 """
 
 from ._errors import (

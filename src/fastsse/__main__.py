@@ -1,4 +1,4 @@
-"""`fastsse` and `python -m fastsse`: the command line, or what to install for it."""
+"""Runs the command line of `fastsse` and `python -m fastsse`, if its packages are installed."""
 
 import sys
 

@@ -10,7 +10,7 @@ NEVER: Final = float("inf")
 
 T = TypeVar("T")
 
-# A subclass may carry state and methods of its own, which an immutable value must not.
+# A subclass may add state and methods, which an immutable value must not have.
 _EXACTLY: Final[dict[type, Callable[[Any], Any]]] = {
     str: str.__str__,
     bytes: bytes.__bytes__,
@@ -19,7 +19,7 @@ _EXACTLY: Final[dict[type, Callable[[Any], Any]]] = {
 
 
 def expect(name: str, value: object, kind: type[T]) -> T:
-    """The value, if it has that type; a TypeError that names the argument if it has not."""
+    """Return the value; raises a TypeError that names the argument if its type is wrong."""
     if not isinstance(value, kind):
         raise TypeError(f"{name}: expected {kind.__name__}, got {_type_of(value)}")
     exact: T = _EXACTLY[kind](value)
@@ -37,7 +37,7 @@ def expect_retry(retry: object) -> int | None:
 
 
 def expect_limit(max_event_size: object) -> int:
-    """`max_event_size` in bytes; for None, a number that no event reaches."""
+    """`max_event_size` in bytes; for None, a size that no event reaches."""
     if max_event_size is None:
         return sys.maxsize
     limit = expect("max_event_size", max_event_size, int)

@@ -1,12 +1,12 @@
-"""The exceptions. All that fastsse raises for streams and responses are an `SSEError`:
+"""The exceptions that fastsse raises for streams and responses. Each is an `SSEError`:
 
     SSEError
     ├── ProtocolError             the bytes are not an event stream, or cannot be read as one
     │   ├── ContentTypeError      the content type is not text/event-stream; also a ResponseError
     │   └── EventTooLargeError    an event is larger than max_event_size
-    ├── ReconnectError            an EventSource gives up, and no other error says why
+    ├── ReconnectError            an EventSource stops reconnecting, without another error
     ├── ResponseError             the response is not an event stream
-    └── StreamTimeout             a timeout passed; also a TimeoutError
+    └── StreamTimeout             a timeout expired; also a TimeoutError
 
 `iter_events` lets a client's own transport errors (a refused or broken connection) pass.
 Arguments of the wrong type raise a TypeError, wrong values a ValueError.
@@ -59,9 +59,9 @@ class EventTooLargeError(ProtocolError):
 
 
 class ReconnectError(SSEError):
-    """An EventSource gives up: the server asks for too long a wait, or ends each stream at once.
+    """An EventSource stops reconnecting: the server sets too long a wait, or ends streams early.
 
-    Its cause is the response that asked for the wait, if one did.
+    Its cause is the ResponseError that set the wait, if one did.
     """
 
 
@@ -112,17 +112,17 @@ class ContentTypeError(ResponseError, ProtocolError):
 
 
 class StreamTimeout(SSEError, TimeoutError):
-    """A timeout passed.
+    """A timeout expired.
 
     Attributes:
-        timeout: which one: "first_event", "idle" or "total"; of a client, "connect" and "headers"
-            too.
-        seconds: how long it was.
-        name: what the user called it, such as "idle_timeout".
+        timeout: which one: "first_event", "idle" or "total"; in a call of `Client` also "connect"
+            or "headers".
+        seconds: its length.
+        name: its name in the call, such as "idle_timeout".
         chunks, bytes, lines, events: how much of the stream had been received.
-        elapsed: seconds since iteration began; of a client, since the request was sent, and for
-            "total" since the first attempt began.
-        buffered: the start of the data of the event that was incomplete, at most 4 KiB.
+        elapsed: seconds since iteration began; in a call of `Client` since the request was sent,
+            and for "total" since the first attempt began.
+        buffered: the start of the data of the incomplete event, at most 4 KiB.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class StreamTimeout(SSEError, TimeoutError):
 
 
 class Expired(Exception):
-    """A timeout passed while a chunk was awaited; `StreamReader` makes a StreamTimeout of it."""
+    """A timeout expired during a wait for a chunk; `StreamReader` raises it as a StreamTimeout."""
 
     def __init__(self, timeout: str, seconds: float, elapsed: float, name: str = "") -> None:
         super().__init__(timeout, seconds)
@@ -178,8 +178,10 @@ class Expired(Exception):
 
 
 def not_usable() -> RuntimeError:
-    """The error of a parser that another call is using, or that a failed call left half way."""
-    return RuntimeError("the parser is in use by another call, or an exception cut one short")
+    """The error of a parser that another call is using, or whose last call was interrupted."""
+    return RuntimeError(
+        "the parser is in use by another call, or an exception interrupted an earlier one"
+    )
 
 
 def preview(body: bytes) -> str:

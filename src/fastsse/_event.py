@@ -1,4 +1,4 @@
-"""What the events of both twins share and is not hot: decoding, comparison, repr, pickle, JSON."""
+"""Code of both twins' events that is called rarely: decoding, comparison, repr, pickle, JSON."""
 
 import sys
 from codecs import iterdecode
@@ -19,7 +19,7 @@ def decode(value: bytes) -> str:
 
 
 def fields_of(event: Any) -> tuple[str, str, str, int | None] | None:
-    """The fields that an event of either twin is compared by; None for any other object."""
+    """The fields by which an event of either twin is compared; None for any other object."""
     kind = type(event)
     if (kind.__module__, kind.__qualname__) != ("fastsse", "ServerSentEvent"):
         return None
@@ -27,7 +27,7 @@ def fields_of(event: Any) -> tuple[str, str, str, int | None] | None:
 
 
 def represent(event: Any) -> str:
-    """The `repr` of an event: a call that makes an equal one, without the empty fields."""
+    """The `repr` of an event: a call that creates an equal event, without empty fields."""
     others = {name: getattr(event, name) for name in MATCH_ARGS[1:]}
     shown = [f", {name}={value!r}" for name, value in others.items() if value not in ("", None)]
     return f"ServerSentEvent(event={event.event!r}{''.join(shown)})"

@@ -117,7 +117,7 @@ class ServerSentEvent:
 
 
 def new_event(event: str, data_bytes: bytes, id: str, retry: int | None) -> ServerSentEvent:
-    """An event with these fields, without the checks of its arguments."""
+    """An event with these fields, which are not checked."""
     self = new(ServerSentEvent)
     self._event = event
     self._data = None

@@ -1,4 +1,4 @@
-"""Rules of HTTP that several layers share: statuses, Retry-After, headers of a request."""
+"""Rules of HTTP that several layers share: statuses, Retry-After, request headers."""
 
 import time
 from calendar import timegm
@@ -20,7 +20,7 @@ def is_passing_status(error: ResponseError) -> bool:
 
 
 def retry_after(error: Exception | None) -> float:
-    """Seconds that the response asks to wait; 0 if it does not, or not in a form of the RFC.
+    """The seconds in the response's Retry-After; 0 if it is missing or not valid.
 
     Source: RFC 9110, 10.2.3.
     """
@@ -29,25 +29,25 @@ def retry_after(error: Exception | None) -> float:
         return float(value)
     try:
         date = parsedate(value)
-        # Each form of an HTTP date is in GMT, also the one that does not say so.
+        # Every form of an HTTP date is in GMT, also the one without a time zone.
         return max(0.0, timegm(date) - time.time()) if date else 0.0
     except (ValueError, IndexError, OverflowError):
         return 0.0
 
 
 def headers_for_events(
-    headers: Any, ours: Mapping[str, str] = DEFAULT_HEADERS
+    headers: Any, defaults: Mapping[str, str] = DEFAULT_HEADERS
 ) -> list[tuple[Any, Any]]:
-    """The headers of a request for events: those given, and ours for names not given.
+    """The headers of a request for events: the given ones, and defaults for missing names.
 
     Source: WHATWG HTML 9.2.2.
     """
     if isinstance(headers, Mapping):
-        # The items() of a client's own Headers would join the lines of one name.
+        # The items() of a client's own Headers would join the values of one name.
         headers = getattr(headers, "raw", headers.items())
     given = list(headers or ())
     names = {header_name(pair) for pair in given}
-    return [pair for pair in ours.items() if header_name(pair) not in names] + given
+    return [pair for pair in defaults.items() if header_name(pair) not in names] + given
 
 
 def without_secrets(url: str) -> str:

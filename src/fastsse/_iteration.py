@@ -1,7 +1,7 @@
 """`Stream`: `for` and `async for`, `next` and `anext`, `with` and `async with` over a reader.
 
-Readers take all decisions; the methods here only wait for chunks, in the two ways there are, and
-hand them on. Each layer's stream is this class over a reader of that layer.
+Readers make all decisions. The methods here only wait for chunks, sync or async, and pass them to
+the reader. Each layer's stream is this class over a reader of that layer.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -24,7 +24,7 @@ class Reader(Protocol[T_co]):
 
     @property
     def is_over(self) -> bool:
-        """Whether no more chunks are to be received."""
+        """Whether the reader needs no more chunks."""
 
     def receive(self, chunk: Any) -> Iterator[T_co]:
         """The items of a chunk, which are pending from now on."""
@@ -33,32 +33,32 @@ class Reader(Protocol[T_co]):
         """The items that the end of the stream completes."""
 
     def fail(self, error: BaseException) -> BaseException:
-        """Record what failed; returns what to raise."""
+        """Record an error; returns the error to raise."""
 
     def finish(self) -> None:
-        """Raise what ended the stream, if it was an error."""
+        """Raise the error that ended the stream, if one did."""
 
     def expect_open(self) -> None:
         """Raise RuntimeError if the stream was closed before its end."""
 
 
 class Stream(Generic[T]):
-    """The items of a stream, for one loop after another: each goes on where the last stopped."""
+    """The items of a stream. Each loop continues where the last one stopped."""
 
     __slots__ = ()
 
     reader: Reader[T]
 
     def chunks(self) -> Iterator[Any]:
-        """The chunks to come; the same iterator each time."""
+        """The remaining chunks; the same iterator each time."""
         raise NotImplementedError
 
     async def achunks(self) -> AsyncIterator[Any]:
-        """The chunks to come; the same iterator each time."""
+        """The remaining chunks; the same iterator each time."""
         raise NotImplementedError
 
     def expect_loop(self, *, is_async: bool) -> None:
-        """Raise TypeError if the source cannot be read that way."""
+        """Raise TypeError if the source cannot be read with that kind of loop."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class Stream(Generic[T]):
         raise StopIteration
 
     async def __anext__(self) -> T:
-        # As __aiter__ does it, but an async generator per item would have to be closed as well.
+        # The same as __aiter__, because an async generator per item would have to be closed.
         reader = self.reader
         reader.expect_open()
         self.expect_loop(is_async=True)
@@ -142,9 +142,9 @@ class Stream(Generic[T]):
 
 
 class _Failures:
-    """Hands an exception to the reader, raises what that makes of it, and closes the source.
+    """Passes an exception to the reader, raises the error that it returns, and closes the source.
 
-    An error of a client leaves closing to the client's own `with`.
+    After a client's own error, the client's `with` closes the source.
     """
 
     def __init__(self, stream: Stream[Any]) -> None:

@@ -1,7 +1,7 @@
-"""Chooses the twin: compiled unless it is absent, or `FASTSSE_PURE` is set and not empty.
+"""Chooses the twin: the compiled one, unless it is absent or `FASTSSE_PURE` is set and not empty.
 
-Only the absence of the compiled twin itself falls back to the pure one: a twin that is there
-and broken is an error to see, not to hide. The types of both are those of the pure twin.
+A compiled twin that is present but cannot be imported raises its error. Type checkers see the
+types of the pure twin.
 """
 
 import os

@@ -6,11 +6,11 @@
 `_parser_py.py` explains each rule at its tag, such as [cr-lf]; the same tags and steps are here in
 the same order. A chunk goes feed -> _split -> _line, and _dispatch at a blank line.
 
-Ownership: a `Span` borrows bytes of the chunk and is valid only while `feed` runs. What has to
-outlive the call is copied into a `Buffer`, whose storage belongs to the parser alone. Storage is
-allocated as an ASCII str that is not a valid one until `fill` has checked its bytes, so nothing
-else may refer to it before. `fill` then gives the storage of a large event to the event, without
-a copy, and the parser allocates new storage for the next one.
+Ownership: a `Span` borrows bytes of the chunk and is valid only while `feed` runs. Bytes that must
+outlive the call are copied into a `Buffer`, whose storage belongs to the parser alone. Storage is
+allocated as an ASCII str, which is not valid until `fill` has checked its bytes, so nothing else
+may refer to it before. `fill` then gives the storage of a large event to the event, without a
+copy, and the parser allocates new storage for the next one.
 
 Free threading: each method and property of the parser is a critical section, so threads that share
 a parser take turns.
@@ -398,7 +398,7 @@ The incremental parser of one stream: bytes in, events out.
     cdef int _head
     # Whether the last chunk ended with a CR.
     cdef bint _after_cr
-    # The open line: its name up to the colon; then its field, and what is received of the value.
+    # The open line: its name up to the colon; then its field, and the received part of its value.
     cdef Field _reading
     cdef char[LONGEST_NAME] _name
     cdef int _name_size
@@ -409,8 +409,8 @@ The incremental parser of one stream: bytes in, events out.
     cdef Ownership _ownership
     cdef Span _borrowed_data
     cdef Buffer _data
-    # The last event type of the stream, because many events have the same. It is that of the open
-    # block only if the block has named it.
+    # The last event type of the stream, kept because many events have the same. It belongs to the
+    # open block only if `_has_event` is set.
     cdef bint _has_event
     cdef object _last_event
     cdef object _id
@@ -556,8 +556,8 @@ The incremental parser of one stream: bytes in, events out.
                 self._head += 1
                 at += 1
             else:
-                # The bytes of a partial BOM are the start of the first line's name. No field has
-                # such a name, so they need not be stored: the field is unknown already.
+                # The bytes of a partial BOM start the first line's name. No field name starts with
+                # them, so they are not stored: the field is unknown.
                 if self._head > 0:
                     self._reading = UNKNOWN
                 self._head = BOM_SIZE
@@ -750,6 +750,6 @@ The incremental parser of one stream: bytes in, events out.
         raise EventTooLargeError(self._limit, self._limit + 1, self._taken_events())
 
 
-# A pickle names the public class, so that either twin loads what the other wrote.
+# A pickle names the public class, so that either twin loads the pickles of both.
 (<PyTypeObject*>ServerSentEvent).tp_name = "fastsse.ServerSentEvent"
 (<PyTypeObject*>Parser).tp_name = "fastsse.Parser"

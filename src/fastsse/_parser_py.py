@@ -1,4 +1,4 @@
-"""The pure twin and the reference: each rule of the standard is a sentence here, once.
+"""The pure twin and the reference: it states each rule of the standard in one comment.
 
 The rules are those of the WHATWG HTML standard, 9.2.5 "Parsing an event stream" and 9.2.6
 "Interpreting an event stream". A tag such as [cr-lf] marks the place of a rule. The compiled twin
@@ -37,7 +37,7 @@ RETRY_VALUE: Final = len(b"retry:")
 RETRY_DIGITS: Final = len(str(MAX_RETRY)) + 1
 # A value is between ASCII bytes, so it decodes alone as it does within the whole stream.
 ERRORS: Final = "replace"
-# A larger chunk is parsed in parts, because the list of its lines outweighs the lines.
+# A larger chunk is parsed in parts, because the list of its lines takes more memory than the lines.
 WINDOW: Final = 64 * 1024
 
 
@@ -250,7 +250,7 @@ class Parser:
             self._extend_line(rest)
 
     def _line(self, line: bytes) -> None:
-        # One space after the first colon is not part of the value. Most lines have it.
+        # One space after the first colon is not part of the value. Most lines have one.
         name, _, value = line.partition(b": ")
         if COLON in name:
             name, _, value = line.partition(b":")
@@ -303,7 +303,7 @@ class Parser:
             if value:
                 line[RETRY_VALUE:] = _digits(value) if value.isdigit() else b"-"
         else:
-            # An unknown field has no effect, and neither has an empty comment, which is short.
+            # An unknown field has no effect. An empty comment has none either, and is short.
             self._open_line = bytearray(b":")
 
     def _end_line(self) -> None:
@@ -317,7 +317,7 @@ class Parser:
         return bytes(name)
 
     def _own_data(self) -> None:
-        # Joins the data lines, because a list of many outweighs what is in it.
+        # Joins the data lines, because a list of many takes more memory than their bytes.
         first, *others = self._data
         if others:
             buffer = first if isinstance(first, bytearray) else bytearray(first)
@@ -337,7 +337,7 @@ class Parser:
 
 
 def _digits(value: bytes | bytearray) -> bytes | bytearray:
-    # Twenty digits without leading zeros exceed MAX_RETRY, so that no more have to be stored.
+    # Twenty digits without leading zeros exceed MAX_RETRY, so no more are stored.
     return value.lstrip(b"0")[:RETRY_DIGITS] or b"0"
 
 

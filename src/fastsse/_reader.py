@@ -1,4 +1,4 @@
-"""`StreamReader`: chunks in, events out, with stamps, counts and errors; no I/O and no waiting."""
+"""`StreamReader`: turns chunks into events, with times, counts and errors; no I/O, no waiting."""
 
 from collections.abc import Callable, Iterator, Sequence
 from operator import length_hint
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ._errors import EventTooLargeError, Expired, StreamTimeout
 from ._parser import Parser, ServerSentEvent
 
-# How many bytes of the event under way a StreamTimeout carries.
+# The most bytes of the incomplete event that a StreamTimeout has.
 BUFFERED_SIZE = 4 * 1024
 
 
@@ -22,7 +22,7 @@ class StreamStats(NamedTuple):
         events: events that they completed.
         chunks_without_event: chunks that completed no event.
         first_event: seconds from the start of iteration to the chunk that completed the first
-            event; None before. A client's answer counts from its request.
+            event; None before. In a call of `Client` it counts from the request.
         elapsed: seconds from the same start to now, or to the end of the stream.
     """
 
@@ -39,20 +39,20 @@ class StreamReader:
     """Parses the chunks of one stream, and remembers how it ended.
 
     A batch is the events that one chunk completed. Events that are not yielded yet stay in
-    `pending`, so that any later iteration, of this layer or of one above, goes on with them.
+    `pending`, so that any later iteration, of this layer or of one above, continues with them.
 
     Args:
         parser: parses the chunks.
         flush_at_end: at the end of the stream, also deliver an event without its blank line.
-        started_ns: `perf_counter_ns()` of the start of all clocks; 0 for the first `begin`.
-        explain: turns an exception of the source into one of ours; None leaves it as it is.
+        started_ns: `perf_counter_ns()` of the start of all clocks; 0 to start at `begin`.
+        explain: gives the error of fastsse for an exception of the source; gives None to keep it.
 
     Attributes:
         pending: the events that are received and not yielded.
         received_at_ns: when the last chunk that completed an event was received; 0 before.
         started_ns: when the clocks started; 0 before.
         is_over: whether no more chunks can be received.
-        error: what `finish` raises; None while nothing failed.
+        error: the error that `finish` raises; None without one.
         is_interrupted: whether it failed by an exception such as CancelledError.
         is_closed: whether the stream was closed.
         on_first_event: called once, when the first event is complete.
@@ -112,7 +112,7 @@ class StreamReader:
 
     @property
     def retry(self) -> int | None:
-        """The reconnection time in ms that the stream set last, None before."""
+        """The reconnection time in ms that the stream set last; None before."""
         return self._parser.retry
 
     @property
@@ -137,8 +137,8 @@ class StreamReader:
         return (now - self.started_ns) / 1e9
 
     def receive(self, chunk: Any) -> Iterator[ServerSentEvent]:
-        """The batch of a chunk. An event that is too large makes the stream over after it."""
-        # Taken before parsing: the time of a token must not include ours.
+        """The batch of a chunk. After an event that is too large, the stream is over."""
+        # Taken before parsing: the time of a token must not include it.
         now = perf_counter_ns()
         # Drop the old events first, so that new ones reuse memory that is still in the cache.
         self._batch = ()
@@ -153,7 +153,7 @@ class StreamReader:
         if not batch:
             self._chunks_without_event += 1
             return self.pending
-        # As `deliver` does, without the cost of a call for each chunk.
+        # The same as `deliver`, without the cost of a call for each chunk.
         if self._first_event_ns is None:
             return self.deliver(batch, now)
         self._events += len(batch)
@@ -163,7 +163,7 @@ class StreamReader:
         return pending
 
     def end(self) -> Iterator[ServerSentEvent]:
-        """The last batch, at the end of the stream: what `flush_at_end` adds, or nothing."""
+        """The last batch, at the end of the stream: the event of `flush_at_end`, or nothing."""
         self._ended_ns = now = perf_counter_ns()
         self.is_over = True
         batch = self._parser.flush() if self._flush_at_end else []
@@ -172,7 +172,7 @@ class StreamReader:
     def deliver(
         self, batch: Sequence[ServerSentEvent], received_at_ns: int
     ) -> Iterator[ServerSentEvent]:
-        """Make a batch of at least one event the one that is pending."""
+        """Make a batch of at least one event pending."""
         if self._first_event_ns is None:
             self._first_event_ns = received_at_ns
             self.on_first_event()
@@ -187,9 +187,9 @@ class StreamReader:
         self.pending = iter(self._batch)
 
     def fail(self, error: BaseException) -> BaseException:
-        """Record that the stream failed; returns what to raise in place of the error.
+        """Record that the stream failed; returns the error to raise.
 
-        Where an exception such as CancelledError interrupts a wait, bytes may be lost: later
+        If an exception such as CancelledError interrupts a wait, bytes may be lost: later
         iterations raise a RuntimeError.
         """
         if error is self.error:
@@ -213,7 +213,7 @@ class StreamReader:
         return not self.is_over and not self.is_closed
 
     def finish(self) -> None:
-        """Raise the error that ended the stream, if one did; called when none is pending."""
+        """Raise the error that ended the stream, if one did; called once no event is pending."""
         if self.error is not None:
             raise self.error
 

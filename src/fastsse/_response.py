@@ -1,4 +1,4 @@
-"""Is a response an event stream? If not: the error to raise, with the start of its body."""
+"""Whether a response is an event stream, and the error to raise if it is not."""
 
 from collections.abc import AsyncIterable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -20,7 +20,7 @@ TOKEN = frozenset("!#$%&'*+-.^_`|~" + ascii_letters + digits)
 def is_event_stream(status: int, headers: Mapping[str, str]) -> bool:
     """Whether the status is 2xx and the content type is that of event streams.
 
-    Source: WHATWG HTML 9.2.3, which accepts 200 alone; here any 2xx will do.
+    Source: WHATWG HTML 9.2.3, which accepts only 200; here any 2xx is accepted.
     """
     return 200 <= status < 300 and has_event_stream_type(headers)
 
@@ -40,7 +40,7 @@ def has_event_stream_type(headers: Mapping[str, str]) -> bool:
 
 def content_type_of(headers: Mapping[str, str]) -> str | None:
     """The content type as sent, several values joined with a comma; None without one."""
-    # aiohttp and pyreqwest keep values apart, and give the first alone for a plain `get`.
+    # In aiohttp and pyreqwest, `get` returns only the first value.
     getall = getattr(headers, "getall", None)
     if getall is None:
         return headers.get("content-type")
@@ -51,10 +51,10 @@ def content_type_of(headers: Mapping[str, str]) -> str | None:
 def response_error(
     status: int, headers: Mapping[str, str], body: bytes, response: Any
 ) -> ResponseError:
-    """The error that says what the response is instead of an event stream.
+    """The error of a response that is not an event stream.
 
     Args:
-        status, headers: of the response, whatever its client calls them.
+        status, headers: of the response.
         body: the start of its body.
         response: the response itself.
     """

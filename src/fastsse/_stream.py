@@ -33,26 +33,26 @@ def iter_events(
 ) -> "EventStream":
     """Read the events of a response, with `for` or `async for`.
 
-    The clocks of the timeouts start with the first event that is asked for: the client waits for
-    the headers, with its own timeout. Events that are already received are delivered before a
-    timeout is judged. A timeout that is given replaces the client's own read timeout for this
-    response, and always raises `StreamTimeout`. Before the first event `first_event_timeout`
-    counts if it is given, and `idle_timeout` does not. Where `first_event_timeout` is the only
-    one, later waits are limited too: by the client's read timeout, or by `first_event_timeout`
-    itself if that is longer.
+    The timeouts start when iteration starts. The headers have been received before, within the
+    client's own timeouts. Received events are delivered before a timeout is checked. A timeout
+    given here replaces the client's own read timeout for this response, and always raises
+    `StreamTimeout`. Before the first event `first_event_timeout` counts if it is given, and
+    `idle_timeout` does not. If `first_event_timeout` is the only one, the client's read timeout
+    limits later waits, or `first_event_timeout` itself if that is longer.
 
     With `async for` the three are exact. With `for` they are exact over HTTP/1.1, where they set
     the client's read timeout or shut its socket down. Over HTTP/2 all three shorten the read
     timeout, which bytes of other streams on the same connection extend. Over pyreqwest with `for`,
-    and over iterables, they are judged between chunks. httpx over aiohttp and pyreqwest keep their
-    own read timeouts, and aiohttp its total: if one of these is shorter, its own error is raised.
+    and over iterables, they are checked between chunks. httpx over aiohttp and pyreqwest keep
+    their own read timeouts, and aiohttp its total: if one of them is shorter, the client's own
+    error is raised.
 
     Args:
         source: a response of httpx, httpx2, requests, niquests, aiohttp, urllib3 or pyreqwest,
-            sync or async, streamed or read already; or an iterable or async iterable of bytes,
+            sync or async, streamed or already read; or an iterable or async iterable of bytes,
             which is not checked.
-        last_event_id: the last event ID before this stream, as of a connection that broke.
-        max_event_size: how many bytes an event may have (see `Parser`); None for no limit.
+        last_event_id: the last event ID before this stream, such as that of a broken connection.
+        max_event_size: the most bytes that an event may have (see `Parser`); None for no limit.
         first_event_timeout: seconds until the first event; None for no limit.
         idle_timeout: seconds that a wait for bytes may take; any byte ends it, a comment's too.
         total_timeout: seconds that the whole stream may take.
@@ -64,7 +64,7 @@ def iter_events(
         The stream; nothing is read before it is iterated.
 
     Raises:
-        TypeError: the source is none of these, or an argument has the wrong type.
+        TypeError: the source is of another type, or an argument has the wrong type.
         ValueError: a timeout or a size is 0 or negative.
 
     While iterating: `ResponseError`, `StreamTimeout` and `EventTooLargeError`, each after the
@@ -82,7 +82,7 @@ def iter_events(
 class EventStream(Stream[ServerSentEvent]):
     """The events of one response, for `for` or `async for`; made by `iter_events`.
 
-    A second loop goes on where the first stopped; after an error it raises the error again.
+    A second loop continues where the first stopped; after an error it raises the error again.
     `with` and `async with` close the response at their end, as `close` and `aclose` do.
 
     Attributes:
@@ -105,7 +105,7 @@ class EventStream(Stream[ServerSentEvent]):
         self._deadlines = deadlines
         self._check_response = check_response and source.response is not None
         self._chunks: Any = None
-        reader.on_first_event = deadlines.first_event_came
+        reader.on_first_event = deadlines.end_first_wait
 
     def __repr__(self) -> str:
         return f"<EventStream of {self._source.name}, events: {self.stats.events}>"
@@ -120,10 +120,10 @@ class EventStream(Stream[ServerSentEvent]):
 
     @property
     def last_event_id(self) -> str:
-        """The last event ID of what was yielded: where to resume a broken connection.
+        """The last event ID of the events yielded: resume a broken connection after it.
 
-        While events of a chunk wait to be yielded, it is that of the event last yielded; when none
-        waits, it is the stream's, which a later block without data may have changed.
+        While received events are not yielded yet, it is the ID of the event last yielded. Otherwise
+        it is the stream's, which a later block without data may have changed.
 
         Source: WHATWG HTML 9.2.4.
         """
@@ -131,7 +131,7 @@ class EventStream(Stream[ServerSentEvent]):
 
     @property
     def retry(self) -> int | None:
-        """The reconnection time in ms that the stream set last, None before."""
+        """The reconnection time in ms that the stream set last; None before."""
         return self.reader.retry
 
     @property
@@ -147,9 +147,9 @@ class EventStream(Stream[ServerSentEvent]):
     def close(self) -> None:
         """Close the response of a stream read with `for`; closing again does nothing.
 
-        It returns at once, also while another thread waits for an event: over HTTP/1.1 that
-        thread goes on at once too, and its loop raises the client's error. Over HTTP/2 and over
-        pyreqwest that thread goes on when its wait ends.
+        It returns at once, also while another thread waits for an event. Over HTTP/1.1 it ends
+        that wait, and the thread's loop raises the client's error. Over HTTP/2 and over pyreqwest
+        it does not end the wait.
 
         Raises:
             TypeError: the response is asynchronous.
@@ -225,6 +225,6 @@ class EventStream(Stream[ServerSentEvent]):
         return Deadlines(total=min(BODY_SECONDS, self._deadlines.total))
 
     def _drop_chunks(self) -> None:
-        # Together with their guard, whose timer would otherwise keep them until it fires.
+        # Drops their guard too, whose timer would otherwise keep them until it fires.
         self._chunks = None
         self.reader.is_closed = True

@@ -1,4 +1,4 @@
-"""The names of httpx-sse 0.4.3 over our parser, so that one import is the whole migration.
+"""The API of httpx-sse 0.4.3 over fastsse's parser: changing one import is the whole migration.
 
     import fastsse.httpx_sse as httpx_sse
 
@@ -6,8 +6,8 @@
         for event in source.iter_sse():
             print(event.event, event.data)
 
-For clients of httpx and of httpx2. As there, the status of the response is not checked:
-`source.response.raise_for_status()` does. What differs is in the docs, line by line.
+Clients are of httpx or httpx2. As in httpx-sse, the status of the response is not checked: call
+`source.response.raise_for_status()`. The documentation lists the differences.
 """
 
 import sys
@@ -22,7 +22,7 @@ from ._http import headers_for_events
 from ._response import has_event_stream_type
 
 __version__ = "0.4.3"
-"""The version of httpx-sse whose names these are, for code that asks."""
+"""The version of httpx-sse whose API this is, for code that reads it."""
 
 __all__ = [
     "EventSource",
@@ -34,29 +34,30 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    # Events are the core's own. Its class is final, so that only checkers can see a kind of it.
+    # Events are instances of the core's class, which is final: only type checkers see a subclass.
     _Base = _Event
 else:
     _Base = object
 
 
-def _bases() -> tuple[type, ...]:
-    """Our own error, and that of each client that the program has imported so far."""
+def _error_bases() -> tuple[type, ...]:
+    """fastsse's error, and the TransportError of each client that is imported so far."""
     clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
     errors = (getattr(client, "TransportError", None) for client in clients)
     return (_Error, *(error for error in errors if error is not None))
 
 
-class SSEError(*_bases()):  # type: ignore[misc]
+class SSEError(*_error_bases()):  # type: ignore[misc]
     """The content type is not text/event-stream, or an event is larger than 64 MiB.
 
-    A `fastsse.SSEError`, and the `TransportError` of httpx and of httpx2, as far as the program
-    has imported them. Its cause is the `fastsse.EventTooLargeError`, if there is one.
+    It is a `fastsse.SSEError`. It is also the `TransportError` of httpx and of httpx2, if the
+    program has imported them. For an event that is too large, its cause is the
+    `fastsse.EventTooLargeError`.
     """
 
     def __new__(cls, *args: object, **kwargs: object) -> Self:
-        # A client that was imported after this module must find its own error too.
-        SSEError.__bases__ = _bases()
+        # Includes the error of a client that was imported after this module.
+        SSEError.__bases__ = _error_bases()
         return cast(Self, super().__new__(cls, *args, **kwargs))
 
 
@@ -69,7 +70,7 @@ class _AnyEvent(type):
 
 
 class ServerSentEvent(_Base, metaclass=_AnyEvent):  # type: ignore[misc]
-    """Makes a `fastsse.ServerSentEvent`; any of them is an instance.
+    """Creates a `fastsse.ServerSentEvent`; `isinstance` accepts all of them.
 
     Args:
         event: the event type; "message" for None and "".
@@ -90,13 +91,13 @@ class ServerSentEvent(_Base, metaclass=_AnyEvent):  # type: ignore[misc]
         id: str | None = None,
         retry: int | None = None,
     ) -> Self:
-        made = _Event(
+        created = _Event(
             event=event or "message",
             data="" if data is None else data,
             id="" if id is None else id,
             retry=retry,
         )
-        return cast(Self, made)
+        return cast(Self, created)
 
     def __init_subclass__(cls) -> None:
         raise TypeError("type 'fastsse.ServerSentEvent' is not an acceptable base type")
@@ -106,7 +107,7 @@ class EventSource:
     """The events of one response.
 
     Args:
-        response: a response of httpx or httpx2, sync or async; nothing is read of it yet.
+        response: a response of httpx or httpx2, sync or async, whose body is not read yet.
     """
 
     def __init__(self, response: Any) -> None:
@@ -114,14 +115,14 @@ class EventSource:
 
     @property
     def response(self) -> Any:
-        """The response, as for its status and headers."""
+        """The response, for its status and headers."""
         return self._response
 
     def iter_sse(self) -> Iterator[ServerSentEvent]:
-        """The events of a synchronous response.
+        """Iterate over the events of a synchronous response.
 
-        While iterating it raises `SSEError`, after the events before it, and what the client
-        itself raises. A response whose type is another is left as it is, to be read.
+        Iterating raises `SSEError`, after the events before it, and the client's own errors. If
+        the content type differs, the body is not read, so that the caller can read it.
         """
         self._check_content_type()
         try:
@@ -130,7 +131,7 @@ class EventSource:
             raise SSEError(str(error)) from error
 
     async def aiter_sse(self) -> AsyncGenerator[ServerSentEvent, None]:
-        """The same of an asynchronous response."""
+        """The same as `iter_sse`, for an asynchronous response."""
         self._check_content_type()
         try:
             async with aclosing(aiter(self._events())) as events:
@@ -139,7 +140,7 @@ class EventSource:
         except EventTooLargeError as error:
             raise SSEError(str(error)) from error
 
-    # Named as in httpx-sse, since some replace it to read what says that it is something else.
+    # Named as in httpx-sse, because some programs replace it to accept other content types.
     def _check_content_type(self) -> None:
         response = self._response
         if not has_event_stream_type(response.headers):
@@ -159,9 +160,9 @@ def connect_sse(client: Any, method: str, url: Any, **kwargs: Any) -> Iterator[E
         client: an `httpx.Client` or `httpx2.Client`.
         method: of the request.
         url: of the request.
-        kwargs: what else `client.stream` takes. `headers` may have an `Accept` or a
-            `Cache-Control` of their own; else they are text/event-stream and no-store, whatever
-            the client has for its other requests.
+        kwargs: further arguments of `client.stream`. If `headers` has no `Accept`,
+            text/event-stream is sent, and without a `Cache-Control`, no-store; the client's own
+            headers of these names are not used.
     """
     kwargs["headers"] = headers_for_events(kwargs.get("headers"))
     with client.stream(method, url, **kwargs) as response:
@@ -172,7 +173,7 @@ def connect_sse(client: Any, method: str, url: Any, **kwargs: Any) -> Iterator[E
 async def aconnect_sse(
     client: Any, method: str, url: Any, **kwargs: Any
 ) -> AsyncIterator[EventSource]:
-    """The same with an `httpx.AsyncClient` or `httpx2.AsyncClient`, and `async with`."""
+    """The same as `connect_sse`, for an `httpx.AsyncClient` or `httpx2.AsyncClient`."""
     kwargs["headers"] = headers_for_events(kwargs.get("headers"))
     async with client.stream(method, url, **kwargs) as response:
         yield EventSource(response)

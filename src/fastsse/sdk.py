@@ -1,11 +1,11 @@
-"""Our decoder in the official SDKs of OpenAI, Anthropic and Groq, sync and async.
+"""fastsse's decoder in the official SDKs of OpenAI, Anthropic and Groq, sync and async.
 
     import fastsse.sdk
 
     client = fastsse.sdk.accelerate(openai.AsyncOpenAI())
 
-Their clients, and those of other SDKs made by the same generator, ask `_make_sse_decoder()` for
-what turns the bytes of a response into events. No SDK is imported here: a client is known by that.
+The clients of these SDKs, and of others made by the same generator, call `_make_sse_decoder()` for
+the decoder of each response. No SDK is imported here: a client is recognised by that method.
 """
 
 import json
@@ -20,18 +20,18 @@ from ._arguments import DEFAULT_MAX_EVENT_SIZE, expect_limit
 __all__ = ["SSEDecoder", "ServerSentEvent", "accelerate"]
 
 HOOK = "_make_sse_decoder"
-COPIERS = ("copy", "with_options")
+COPY_METHODS = ("copy", "with_options")
 
 Client = TypeVar("Client")
 
 
 class ServerSentEvent:
-    """An event as the SDKs expect it: what the stream did not name is None.
+    """An event as the SDKs expect it: a field that the stream did not set is None.
 
     Attributes:
-        event: the event type; None where it is "message", named so or not named.
+        event: the event type; None for "message", also if the stream set it.
         data: the data lines joined by "\\n".
-        id: the last event ID of the stream when the event was dispatched; None for none.
+        id: the last event ID of the stream when the event was dispatched; None if empty.
         retry: the reconnection time in ms, if the event's own block set one.
     """
 
@@ -46,11 +46,11 @@ class ServerSentEvent:
 
     @property
     def raw(self) -> list[str]:
-        """The lines as they came, which are not kept: always empty (anthropic alone has this)."""
+        """Always empty: received lines are not kept. Only anthropic's SDK has this property."""
         return []
 
     def json(self) -> Any:
-        """The data as JSON.
+        """Decode the data as JSON.
 
         Raises:
             ValueError: the data is not JSON.
@@ -63,14 +63,14 @@ class ServerSentEvent:
 
 
 class SSEDecoder:
-    """What a client's `_make_sse_decoder()` may return; it keeps nothing of a stream.
+    """A decoder for `_make_sse_decoder()` to return. It has no state, so streams may share it.
 
     Args:
-        max_event_size: how many bytes an event may have (see `Parser`), None for any.
+        max_event_size: the most bytes that an event may have (see `Parser`); None for no limit.
 
     Raises:
-        TypeError: max_event_size is of the wrong type.
-        ValueError: max_event_size is negative.
+        TypeError: max_event_size has the wrong type.
+        ValueError: max_event_size is below 1.
 
     Source: WHATWG HTML 9.2.5 and 9.2.6.
     """
@@ -80,54 +80,54 @@ class SSEDecoder:
         self._max_event_size = max_event_size
 
     def iter_bytes(self, iterator: Iterator[bytes]) -> Iterator[ServerSentEvent]:
-        """The events of one response's bytes, which are decoded as to content coding.
+        """Yield the events of one response, from its bytes after content decoding.
 
         Raises:
-            EventTooLargeError: an event has more bytes than it may, after the events before it.
+            EventTooLargeError: an event exceeds max_event_size; raised after the events before it.
         """
         events = iter_events(iterator, max_event_size=self._max_event_size)
         yield from map(ServerSentEvent, events)
 
     async def aiter_bytes(self, iterator: AsyncIterator[bytes]) -> AsyncIterator[ServerSentEvent]:
-        """The same of bytes that are awaited."""
+        """The same as `iter_bytes`, over an async iterator."""
         async for event in iter_events(iterator, max_event_size=self._max_event_size):
             yield ServerSentEvent(event)
 
 
 def accelerate(client: Client, *, max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE) -> Client:
-    """Have a client decode its streams with ours, and what its `copy` and `with_options` make.
+    """Make a client decode its streams with fastsse, and also its `copy` and `with_options`.
 
-    Not what `copy.copy` makes of it: accelerate that anew.
+    A copy made by `copy.copy` is not included: call `accelerate` on it.
 
-    A client whose class brings a decoder of its own, as `AnthropicBedrock` does, is left as it is.
+    A client whose class has its own decoder, such as `AnthropicBedrock`, is not changed.
 
     Args:
         client: a client of the openai, anthropic or groq SDK, or of another with the same hook.
-        max_event_size: how many bytes an event may have (see `Parser`), None for any.
+        max_event_size: the most bytes that an event may have (see `Parser`); None for no limit.
 
     Returns:
         The same client, changed in place.
 
     Raises:
-        TypeError: it is no such client, or max_event_size is of the wrong type.
-        ValueError: max_event_size is negative.
+        TypeError: the client does not have the hook, or max_event_size has the wrong type.
+        ValueError: max_event_size is below 1.
     """
     decoder = SSEDecoder(max_event_size=max_event_size)
     if _has_stock_decoder(client):
-        # Set on the client, not in a subclass: anthropic keeps credentials in copies of its very
-        # class alone.
+        # Set on the client, not in a subclass: anthropic copies credentials only if the class is
+        # exactly its own.
         setattr(client, HOOK, lambda: decoder)
-        for name in COPIERS:
+        for name in COPY_METHODS:
             if hasattr(type(client), name):
-                copier = partial(getattr(type(client), name), client)
-                setattr(client, name, partial(_copied, copier, max_event_size))
+                copy = partial(getattr(type(client), name), client)
+                setattr(client, name, partial(_accelerated_copy, copy, max_event_size))
     return client
 
 
 def _has_stock_decoder(client: object) -> bool:
     for kind in type(client).__mro__:
         if HOOK in vars(kind):
-            # Where the generator puts it; any other class has it for a reason.
+            # The generator defines the hook in this module. A class of another module overrides it.
             return kind.__module__.endswith("._base_client")
     raise TypeError(
         "expected a client of the openai, anthropic or groq SDK, or another whose class has "
@@ -135,5 +135,5 @@ def _has_stock_decoder(client: object) -> bool:
     )
 
 
-def _copied(copier: Any, max_event_size: int | None, /, *args: Any, **options: Any) -> Any:
-    return accelerate(copier(*args, **options), max_event_size=max_event_size)
+def _accelerated_copy(copy: Any, max_event_size: int | None, /, *args: Any, **options: Any) -> Any:
+    return accelerate(copy(*args, **options), max_event_size=max_event_size)

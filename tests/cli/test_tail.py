@@ -87,7 +87,7 @@ class TestTail:
             (["{url}/events", "--idle-timeout", "-1"], Exit.USAGE, "--idle-timeout"),
             ([], Exit.USAGE, "Missing argument"),
             (["localhost:8000/x"], Exit.USAGE, "a URL starts with http://"),
-            (["-", "--idle-timeout", "1"], Exit.USAGE, "-: expected a URL, to go with timeouts"),
+            (["-", "--idle-timeout", "1"], Exit.USAGE, "-: expected a URL, which timeouts"),
             (["-", "-d", "x"], Exit.USAGE, "-: expected a URL"),
             (["{url}/events", "-X", "BAD METHOD"], Exit.USAGE, "illegal method"),
             (["{url}/events", "-H", "X: ☃"], Exit.USAGE, "can't encode"),

@@ -240,11 +240,11 @@ class TestUnknown:
         async def main() -> None:
             async with aiohttp.ClientSession() as session:
                 request = session.get("http://server/")
-                with pytest.raises(TypeError, match="ContextManager, to be awaited first"):
+                with pytest.raises(TypeError, match="ContextManager: await it first"):
                     fastsse.iter_events(request)
                 request.close()
             unawaited = coroutine()
-            with pytest.raises(TypeError, match="got coroutine, to be awaited first"):
+            with pytest.raises(TypeError, match="got coroutine: await it first"):
                 fastsse.iter_events(unawaited)  # type: ignore[arg-type]
             unawaited.close()
 

@@ -462,7 +462,7 @@ def report() -> Report:
 
 
 def installed() -> Iterator[Peer]:
-    """The peers that are here; a missing one is left out aloud."""
+    """The peers that are here; missing ones are skipped with a message."""
     for peer in PEERS:
         try:
             yield peer()

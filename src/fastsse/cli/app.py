@@ -40,13 +40,13 @@ def main(
         ),
     ] = False,
 ) -> None:
-    """Read Server-Sent Events as the standard says, fast."""
+    """Read Server-Sent Events, fast and per the standard."""
 
 
 @app.command()
 def tail(
     url: Annotated[str, typer.Argument(metavar="URL | FILE | -")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     method: Annotated[
         str | None, typer.Option("-X", "--request", help="The method; GET, or POST with -d.")
     ] = None,
@@ -67,7 +67,7 @@ def tail(
         float, typer.Option(min=0, help="Seconds without a byte; 0 for no limit.")
     ] = 0,
     total_timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds in all; 0 for no limit.")
+        float, typer.Option(min=0, help="Seconds in total; 0 for no limit.")
     ] = 0,
     max_event_size: Annotated[
         int, typer.Option(min=0, help="Bytes that one event may have; 0 for any.")
@@ -94,15 +94,15 @@ def tail(
 @app.command()
 def chat(
     prompt: Annotated[str, typer.Argument(metavar="PROMPT | -")],
-    base_url: Annotated[str, typer.Option(help="The server's, with or without /v1.")],
-    model: Annotated[str, typer.Option(help="Its name on that server.")],
+    base_url: Annotated[str, typer.Option(help="The server's URL, with or without /v1.")],
+    model: Annotated[str, typer.Option(help="The model's name on that server.")],
     api_key: Annotated[
         str | None,
         typer.Option(envvar="FASTSSE_API_KEY", help="Sent as a bearer token.", show_default=False),
     ] = None,
     system: Annotated[str | None, typer.Option(help="The system message.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens in the answer.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, help="0 for the likeliest.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="0: likeliest tokens.")] = None,
     connect_timeout: Annotated[
         float | None,
         typer.Option(min=0, help="Seconds until connected; 30 by default."),
@@ -114,19 +114,19 @@ def chat(
         float | None, typer.Option(min=0, help="Seconds without a byte; 60 by default.")
     ] = None,
     total_timeout: Annotated[
-        float | None, typer.Option(min=0, help="Seconds in all; no limit by default.")
+        float | None, typer.Option(min=0, help="Seconds in total; no limit by default.")
     ] = None,
     max_event_size: Annotated[
         int, typer.Option(min=0, help="Bytes that one event may have; 0 for any.")
     ] = DEFAULT_MAX_EVENT_SIZE,
 ) -> None:
-    """Show a model's answer as it comes, and what it took on standard error.
+    """Show a model's answer as it arrives, and a summary on standard error.
 
-    A timeout of 0 is no limit; FASTSSE_IDLE_TIMEOUT and the like set other defaults.
-    Until the first event came, the request is sent up to 3 times.
+    A timeout of 0 means no limit; variables such as FASTSSE_IDLE_TIMEOUT set other defaults.
+    Until the first event is received, the request is sent up to 3 times.
 
     Exit codes: 0 end of the answer, 2 usage, 3 status or content type, 4 transport, 5 timeout,
-    6 event too large, 7 an answer with an error in it or without its end, 130 Ctrl-C.
+    6 event too large, 7 the answer reports an error or is incomplete, 130 Ctrl-C.
     """
     given = {
         "connect": connect_timeout,
@@ -141,16 +141,16 @@ def chat(
         prompt,
         Server(base_url, model, api_key, timeouts, max_event_size or None),
         system=system,
-        knobs={"max_tokens": max_tokens, "temperature": temperature},
+        options={"max_tokens": max_tokens, "temperature": temperature},
     )
     raise typer.Exit(code)
 
 
 @app.command()
 def demo(
-    streams: Annotated[int, typer.Option(min=1, max=1000, help="Answers at once.")] = 6,
-    tokens: Annotated[int, typer.Option(min=1, help="Tokens in an answer.")] = 120,
-    rate: Annotated[float, typer.Option(min=1, help="Tokens a second in one answer.")] = 60,
+    streams: Annotated[int, typer.Option(min=1, max=1000, help="Answers at the same time.")] = 6,
+    tokens: Annotated[int, typer.Option(min=1, help="Tokens in each answer.")] = 120,
+    rate: Annotated[float, typer.Option(min=1, help="Tokens per second in each answer.")] = 60,
 ) -> None:
     """Stream chat answers from a server on this machine, over real sockets, and time them."""
     run_demo(streams=streams, tokens=tokens, rate=rate)

@@ -1,4 +1,4 @@
-"""`fastsse chat`: an answer of a language model as it comes, and what it took."""
+"""`fastsse chat`: shows an answer of a language model as it arrives, and a summary."""
 
 import asyncio
 import logging
@@ -20,13 +20,13 @@ from ..llm import (
 from . import TWIN
 from .exit import Exit, leave_closed_pipe, show_error, stderr
 
-# What a server sends must not reach the terminal as commands to it.
+# Control characters from a server must not reach the terminal, which may take them as commands.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 DIM, PLAIN = "\x1b[2m", "\x1b[22m"
 
 
 class Server(NamedTuple):
-    """Whom to ask."""
+    """The server and the model to ask, and the options of the client."""
 
     base_url: str
     model: str
@@ -36,12 +36,12 @@ class Server(NamedTuple):
 
 
 class Chat:
-    """One question, and its answer as far as it has come."""
+    """One question, and its answer as far as received."""
 
-    def __init__(self, server: Server, messages: list[dict[str, str]], knobs: dict[str, Any]):
+    def __init__(self, server: Server, messages: list[dict[str, str]], options: dict[str, Any]):
         self._server = server
         self._messages = messages
-        self._knobs = knobs
+        self._options = options
         self.answer: Answer[Delta, Message] | None = None
 
     async def show(self) -> None:
@@ -49,7 +49,7 @@ class Chat:
         screen = _Screen()
         async with httpx.AsyncClient() as http:
             client = Client(http, **self._server._asdict())
-            answer = self.answer = client.chat(self._messages, **self._knobs)
+            answer = self.answer = client.chat(self._messages, **self._options)
             try:
                 async with answer:
                     async for delta in answer:
@@ -58,31 +58,31 @@ class Chat:
                 screen.end()
 
     def summary(self) -> str:
-        """What the answer took; empty if there was none."""
+        """The times and tokens of the answer; empty if no response was received."""
         answer = self.answer
         if answer is None or answer.response is None:
             return ""
         stats, usage = answer.stats, answer.usage
-        told = [] if stats.attempts == 1 else [f"attempts: {stats.attempts}"]
+        parts = [] if stats.attempts == 1 else [f"attempts: {stats.attempts}"]
         if stats.ttft is not None:
-            told.append(f"time to first token: {stats.ttft:.3f} s")
+            parts.append(f"time to first token: {stats.ttft:.3f} s")
         if stats.tpot:
-            told.append(f"tokens per second: {1 / stats.tpot:.1f}")
+            parts.append(f"tokens per second: {1 / stats.tpot:.1f}")
         if usage is not None:
-            told.append(
+            parts.append(
                 f"tokens: {usage.prompt_tokens} of the prompt, {usage.completion_tokens} of the "
                 f"answer, {usage.total_tokens} in all"
             )
         if answer.finish_reason not in (None, "stop"):
-            told.append(f"finish reason: {answer.finish_reason}")
-        return ", ".join([*told, f"end after {stats.elapsed:.3f} s; {TWIN}"])
+            parts.append(f"finish reason: {answer.finish_reason}")
+        return ", ".join([*parts, f"end after {stats.elapsed:.3f} s; {TWIN}"])
 
 
 class _Screen:
     """Standard output: the text of an answer, and on a terminal its reasoning too, dimmed."""
 
     def __init__(self) -> None:
-        # What its encoding cannot say must not end the show.
+        # A character that the encoding lacks must not raise an error.
         cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
         self._is_terminal = sys.stdout.isatty()
         self._thinks = False
@@ -112,26 +112,26 @@ class _Screen:
         sys.stdout.flush()
 
 
-def run_chat(prompt: str, server: Server, *, system: str | None, knobs: dict[str, Any]) -> int:
+def run_chat(prompt: str, server: Server, *, system: str | None, options: dict[str, Any]) -> int:
     """Show the answer on standard output, and the summary on standard error.
 
     Args:
-        prompt: the question; "-" for what is on standard input.
-        server: whom to ask.
-        system: what to say before the question.
-        knobs: of the request; those that are None are not sent.
+        prompt: the question; "-" to read it from standard input.
+        server: the server and the model to ask.
+        system: the system message; None to send none.
+        options: further fields of the request; None values are not sent.
 
     Returns:
         The exit code, one of `Exit`.
     """
     errors = stderr()
-    # The summary tells of attempts; without this, each would be told of on standard error.
+    # The summary reports the attempts. Without this, stamina logs each retry to standard error.
     logging.getLogger("stamina").addHandler(logging.NullHandler())
     chat: Chat | None = None
     try:
         content = sys.stdin.buffer.read().decode() if prompt == "-" else prompt
         messages = [{"role": "system", "content": system}] if system else []
-        chat = Chat(server, [*messages, {"role": "user", "content": content}], knobs)
+        chat = Chat(server, [*messages, {"role": "user", "content": content}], options)
         asyncio.run(chat.show())
         code = Exit.END_OF_STREAM
     except BrokenPipeError:

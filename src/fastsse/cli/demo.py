@@ -1,4 +1,4 @@
-"""`fastsse demo`: several chat answers at once over real sockets, live, and what they took."""
+"""`fastsse demo`: streams several chat answers at once over real sockets, and times them."""
 
 import asyncio
 import platform
@@ -17,7 +17,7 @@ from .demo_server import MODEL, app, serve
 
 
 class Row:
-    """A row of the table: one answer, as far as it has come."""
+    """A row of the table: one answer, as far as received."""
 
     def __init__(self) -> None:
         self.events = 0

@@ -1,4 +1,4 @@
-"""What the demo's server answers: words from a small stock, as a chat or as a completion."""
+"""The answers of the demo's server: random words, as a chat or as a completion."""
 
 import asyncio
 import itertools
@@ -12,10 +12,10 @@ TEXT = (
     "a stream of events is read line by line and each blank line sends what has come before it "
     "so an answer grows word by word while it is still being thought of"
 )
-# The id of a token is its place here.
+# The id of a token is its index here.
 VOCABULARY = [f"{word} " for word in dict.fromkeys(TEXT.split())]
 THINKING_SECONDS = (0.05, 0.3)
-# How many tokens the chunks of a completion have, over and over.
+# The numbers of tokens in the chunks of a completion, repeated until it ends.
 CHUNK_SIZES = (1, 1, 1, 2, 1, 3)
 
 _numbers = itertools.count(1)
@@ -44,12 +44,12 @@ class Generated:
         }
 
     def whole(self) -> Json:
-        """The answer at once."""
-        choice = {"index": 0, "finish_reason": "stop", **self._said(self._ids)}
+        """The answer as one JSON object."""
+        choice = {"index": 0, "finish_reason": "stop", **self._content_of(self._ids)}
         return {**self._head, "object": self.kind, "choices": [choice], "usage": self._usage}
 
     async def stream(self, rate: float) -> AsyncIterator[dict[str, str]]:
-        """The events of the answer, with so many tokens a second."""
+        """Yield the events of the answer, at a rate in tokens per second."""
         await asyncio.sleep(random.uniform(*THINKING_SECONDS))
         for choice, tokens in self._choices():
             yield self._event(choices=[{"index": 0, "finish_reason": None, **choice}])
@@ -61,21 +61,22 @@ class Generated:
     def _event(self, **fields: Any) -> dict[str, str]:
         return {"data": json.dumps({**self._head, "object": self.kind_of_chunk, **fields})}
 
-    def _said(self, ids: list[int]) -> Json:
+    def _content_of(self, ids: list[int]) -> Json:
+        """The fields of a choice with these tokens."""
         raise NotImplementedError
 
     def _choices(self) -> Iterator[tuple[Json, int]]:
-        """The choice of each chunk, and how many tokens it has."""
+        """Yield the choice of each chunk, and its number of tokens."""
         raise NotImplementedError
 
 
 class GeneratedChat(Generated):
-    """An answer as OpenAI's chat completions."""
+    """An answer in the format of OpenAI's chat completions."""
 
     kind = "chat.completion"
     kind_of_chunk = "chat.completion.chunk"
 
-    def _said(self, ids: list[int]) -> Json:
+    def _content_of(self, ids: list[int]) -> Json:
         return {"message": {"role": "assistant", "content": _text(ids)}}
 
     def _choices(self) -> Iterator[tuple[Json, int]]:
@@ -86,11 +87,11 @@ class GeneratedChat(Generated):
 
 
 class GeneratedCompletion(Generated):
-    """An answer as vLLM's completions, with the ids of its tokens where they are asked for."""
+    """An answer in the format of vLLM's completions, with token ids if requested."""
 
     kind = kind_of_chunk = "text_completion"
 
-    def _said(self, ids: list[int]) -> Json:
+    def _content_of(self, ids: list[int]) -> Json:
         tokens = {"tokens": [VOCABULARY[token] for token in ids]}
         return {
             "text": _text(ids),
@@ -101,11 +102,11 @@ class GeneratedCompletion(Generated):
     def _choices(self) -> Iterator[tuple[Json, int]]:
         ids = iter(self._ids)
         for size in itertools.cycle(CHUNK_SIZES):
-            said = list(itertools.islice(ids, size))
-            if not said:
+            chunk = list(itertools.islice(ids, size))
+            if not chunk:
                 break
-            yield self._said(said), len(said)
-        yield {**self._said([]), "finish_reason": "stop"}, 0
+            yield self._content_of(chunk), len(chunk)
+        yield {**self._content_of([]), "finish_reason": "stop"}, 0
 
 
 def _text(ids: list[int]) -> str:

@@ -28,7 +28,7 @@ RATE_LIMIT = 1000
 
 @contextmanager
 def serve(app: ASGIApp) -> Iterator[str]:
-    """Run an ASGI app under uvicorn on a free port of the loopback; gives its base URL."""
+    """Run an ASGI app under uvicorn on a free loopback port; yields its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
@@ -46,17 +46,17 @@ def serve(app: ASGIApp) -> Iterator[str]:
 async def chat_completions(request: Request) -> Response:
     """Answer `POST /v1/chat/completions`, streamed or whole.
 
-    Beside OpenAI's own `max_tokens` and `stream_options`, `rate` sets the tokens per second.
+    Besides OpenAI's own `max_tokens` and `stream_options`, `rate` sets the tokens per second.
     """
-    return await _answer(request, GeneratedChat, "messages")
+    return await _respond(request, GeneratedChat, "messages")
 
 
 async def completions(request: Request) -> Response:
-    """Answer `POST /v1/completions` in the same way, to a text or to the ids of its tokens.
+    """Answer `POST /v1/completions` in the same way; the prompt is a text or its token ids.
 
-    As vLLM does, it takes `return_token_ids` and `logprobs` too.
+    As in vLLM, a request may have `return_token_ids` and `logprobs`.
     """
-    return await _answer(request, GeneratedCompletion, "prompt")
+    return await _respond(request, GeneratedCompletion, "prompt")
 
 
 async def models(_: Request) -> Response:
@@ -64,7 +64,7 @@ async def models(_: Request) -> Response:
     return JSONResponse({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
 
 
-async def _answer(request: Request, kind: type[Generated], question: str) -> Response:
+async def _respond(request: Request, kind: type[Generated], question: str) -> Response:
     try:
         body = await request.json()
         tokens = int(body.get("max_tokens") or DEFAULT_TOKENS)
@@ -87,7 +87,7 @@ def _tokens_in(question: Any) -> int:
 
 
 class WithHeaders:
-    """An ASGI app whose answers carry an id of the request, and what is left of a limit."""
+    """ASGI middleware that adds a request ID and rate limits to the headers of responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

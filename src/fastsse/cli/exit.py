@@ -1,4 +1,4 @@
-"""What a failed command shows, and the code that it exits with."""
+"""The exit codes, and the error message of a failed command."""
 
 import os
 import sys
@@ -26,10 +26,10 @@ class Exit(IntEnum):
 
 
 class UsageError(Exception):
-    """The arguments make no request, or name nothing that can be read."""
+    """The arguments do not form a request, or name a file that cannot be read."""
 
 
-# An ImportError: the environment names a proxy, and the client's part for it is not installed.
+# httpx raises ImportError if the environment names a proxy whose package is not installed.
 CODES: tuple[tuple[tuple[type[Exception], ...], Exit], ...] = (
     ((UsageError, ValueError), Exit.USAGE),
     ((ResponseError,), Exit.RESPONSE),
@@ -42,7 +42,7 @@ FAULTS = {"caller": Exit.USAGE, "read_timeout": Exit.TIMEOUT}
 
 
 def code_of(error: Exception) -> Exit:
-    """The code of an error; one that has none is a fault of fastsse, and is raised."""
+    """The exit code of an error. Raises an error without one: that is a bug in fastsse."""
     fault = fault_of(error)
     if fault is not None:
         return FAULTS.get(fault.kind, Exit.TRANSPORT)
@@ -53,12 +53,12 @@ def code_of(error: Exception) -> Exit:
 
 
 def stderr() -> Console:
-    """Where errors and summaries are shown."""
+    """A console on standard error, for errors and summaries."""
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 def show_error(console: Console, error: Exception, about: str = "") -> Exit:
-    """Show an error in one line, with what it is about; returns its code."""
+    """Show an error on one line, after the text of `about`; returns its exit code."""
     code = code_of(error)
     if isinstance(error, StreamTimeout):
         error.name = option_of(error.timeout)
@@ -68,11 +68,11 @@ def show_error(console: Console, error: Exception, about: str = "") -> Exit:
 
 
 def option_of(timeout: str) -> str:
-    """The option that sets the timeout of that name."""
+    """The option that sets the timeout with this name."""
     return f"--{timeout.replace('_', '-')}-timeout"
 
 
 def leave_closed_pipe() -> Exit:
-    """The code where nobody reads on: what Python would still flush goes nowhere, quietly."""
+    """The exit code for a closed pipe. Redirects standard output, which Python flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return Exit.END_OF_STREAM

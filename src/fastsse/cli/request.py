@@ -1,4 +1,4 @@
-"""What `fastsse tail` is asked to read: a request in curl's terms, or a file."""
+"""The source that `fastsse tail` reads: a request with curl's options, or a file."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ from .exit import UsageError
 
 
 class Request(NamedTuple):
-    """What to send, in curl's terms: -X, -H and -d."""
+    """A request with curl's options: -X, -H and -d."""
 
     url: str
     method: str | None
@@ -23,11 +23,11 @@ class Request(NamedTuple):
     data: list[str]
 
     def send_with(self, client: httpx.Client) -> httpx.Response:
-        """The response, streamed.
+        """Send the request; returns the response, whose body is not read yet.
 
         Raises:
             UsageError: a header is not of the form 'Name: value'.
-            httpx.InvalidURL, httpx.TransportError: there is no response.
+            httpx.InvalidURL, httpx.TransportError: no response was received.
         """
         body = self._body()
         headers = httpx.Headers(DEFAULT_HEADERS)
@@ -51,7 +51,7 @@ class Request(NamedTuple):
 def _data_of(argument: str) -> bytes:
     if not argument.startswith("@"):
         return argument.encode()
-    with opened(argument[1:]) as file:
+    with open_file(argument[1:]) as file:
         return file.read()
 
 
@@ -64,7 +64,8 @@ def _content_type_of(body: bytes) -> str:
 
 
 @contextmanager
-def opened(name: str) -> Iterator[BufferedReader]:
+def open_file(name: str) -> Iterator[BufferedReader]:
+    """Open a file to read; "-" is standard input, which stays open."""
     if name == "-":
         yield cast(BufferedReader, sys.stdin.buffer)
         return

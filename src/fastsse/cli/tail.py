@@ -1,4 +1,4 @@
-"""`fastsse tail`: the events of a URL, a file or standard input, as they arrive."""
+"""`fastsse tail`: shows the events of a URL, a file or standard input as they arrive."""
 
 import json
 import sys
@@ -19,9 +19,9 @@ from ..clients import Source, fault_of, source_of
 from ..deadlines import Deadlines
 from . import TWIN
 from .exit import Exit, UsageError, leave_closed_pipe, show_error, stderr
-from .request import Request, opened
+from .request import Request, open_file
 
-# Of the first event, of each wait for bytes, and of the whole stream.
+# In seconds: until the first event, for each wait for bytes, and for the whole stream.
 Timeouts = tuple[float | None, float | None, float | None]
 
 CONNECT_SECONDS = 30.0
@@ -29,10 +29,10 @@ READ_SIZE = 64 * 1024
 
 
 @contextmanager
-def _opened(target: Request, timeouts: Timeouts) -> Iterator[tuple[Source, int]]:
-    """What to read, and the `perf_counter_ns()` from which its timeouts count.
+def _open_source(target: Request, timeouts: Timeouts) -> Iterator[tuple[Source, int]]:
+    """Yield the source, and the `perf_counter_ns()` at which its timeouts start.
 
-    They count from the request, so that the wait for headers is part of them.
+    They start when the request is sent, so that they include the wait for headers.
     """
     limits = [seconds for seconds in timeouts if seconds is not None]
     if "://" in target.url:
@@ -40,14 +40,14 @@ def _opened(target: Request, timeouts: Timeouts) -> Iterator[tuple[Source, int]]
         with httpx.Client(timeout=timeout, follow_redirects=True) as client:
             began_ns = time.perf_counter_ns()
             source = source_of(target.send_with(client))
-            # From here on the timeouts are those of the stream.
+            # From here on, the stream keeps the timeouts.
             source.read_timeout().settimeout(None)
             yield source, began_ns
     elif limits or target.data or target.headers or target.method:
-        raise UsageError(f"{target.url}: expected a URL, to go with timeouts and with -X, -H, -d")
+        raise UsageError(f"{target.url}: expected a URL, which timeouts, -X, -H and -d need")
     else:
-        with opened(target.url) as file:
-            # read1 gives what is there, so that what comes through a pipe is shown at once.
+        with open_file(target.url) as file:
+            # read1 returns the bytes that are available, so that a pipe's events show at once.
             chunks = iter(lambda: file.read1(READ_SIZE), b"")
             yield source_of(chunks), time.perf_counter_ns()
 
@@ -63,24 +63,24 @@ def run_tail(
     """Show the events on standard output, and the summary on standard error.
 
     Args:
-        target: what to read: a URL with its request, or the name of a file, or "-".
-        as_json: one JSON object a line, in place of text.
-        timeouts: seconds until the first event, for a wait for bytes, and in all, each counted
-            from when the request is sent; None for no limit.
+        target: a URL with its request, the name of a file, or "-" for standard input.
+        as_json: print one JSON object per line instead of text.
+        timeouts: seconds until the first event, for each wait for bytes, and in total, counted
+            from the request; None for no limit.
         last_event_id, max_event_size: as of `iter_events`.
 
     Returns:
         The exit code, one of `Exit`.
     """
     errors = stderr()
-    show = _show_json if as_json else _text_shower()
+    show = _show_json if as_json else _text_printer()
     stream: EventStream | None = None
     try:
-        with _opened(target, timeouts) as (source, began_ns):
+        with _open_source(target, timeouts) as (source, began_ns):
             parser = Parser(last_event_id=last_event_id, max_event_size=max_event_size)
             reader = StreamReader(parser, started_ns=began_ns)
             stream = EventStream(source, reader, Deadlines(*timeouts))
-            # perf_counter has no epoch: its distance to the clock is what makes a stamp of it.
+            # perf_counter has no epoch. Adding this offset turns its values into Unix timestamps.
             epoch = time.time() - time.perf_counter()
             with stream:
                 for event in stream:
@@ -125,8 +125,8 @@ class _Output(Console):
         raise BrokenPipeError
 
 
-def _text_shower() -> Callable[[ServerSentEvent, float], None]:
-    # What the terminal's encoding cannot say must not end the show.
+def _text_printer() -> Callable[[ServerSentEvent, float], None]:
+    # A character that the terminal's encoding lacks must not raise an error.
     cast(TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     console = _Output(soft_wrap=True, highlight=False)
 
@@ -143,7 +143,7 @@ def _text_shower() -> Callable[[ServerSentEvent, float], None]:
         if console.is_terminal:
             console.print(Text(" ").join([*(Text(*part) for part in parts), Text(text)]))
         else:
-            # Without colours there is nothing for rich to do, and it takes its time.
+            # Without colours rich is not needed, and it is slow.
             sys.stdout.write(" ".join([*(part[0] for part in parts), text]) + "\n")
             sys.stdout.flush()
 
@@ -151,7 +151,7 @@ def _text_shower() -> Callable[[ServerSentEvent, float], None]:
 
 
 def _printable(text: str) -> str:
-    # What a server sends must not reach the terminal as commands to it.
+    # Control characters from a server must not reach the terminal, which may take them as commands.
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text)

@@ -1,7 +1,8 @@
 """The HTTP clients whose responses `iter_events` reads: one file for each.
 
-A file answers two questions, without importing its client: how a response is read (`source`), and
-what an exception says about the transport (`fault`). A new client is one file and one line here.
+Each file has two functions, and does not import its client: `source` makes the source of a
+response, and `fault` the transport fault of an exception. A new client needs one file and one line
+here.
 """
 
 from collections.abc import Awaitable
@@ -16,18 +17,18 @@ __all__ = ["Fault", "Response", "Source", "fault_of", "source_of"]
 
 
 class Client(Protocol):
-    """What the file of a client contains."""
+    """The functions in the file of a client."""
 
     def source(self, response: Any, /) -> Source | None:
-        """How this is read; None if it is not a response of this client."""
+        """The source of a response; None if it is not a response of this client."""
 
     def fault(self, error: BaseException, /) -> Fault | None:
-        """What this says about the transport; None if it is not an exception of this client."""
+        """The fault of an exception; None without one, or if it is not of this client."""
 
 
 CLIENTS: dict[str, Client] = {
     "httpx, httpx2": httpx,
-    # Before aiohttp, which looks at `content`: for requests' responses that reads the whole body.
+    # Before aiohttp, whose file looks at `content`: that reads the whole body of these responses.
     "requests, niquests": requests,
     "aiohttp": aiohttp,
     "urllib3": urllib3,
@@ -37,10 +38,10 @@ CLIENTS: dict[str, Client] = {
 
 
 def source_of(source: Any) -> Source:
-    """How a response, or an iterable of bytes, is read.
+    """The source that reads a response, or an iterable of bytes.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: the argument is neither.
     """
     for client in CLIENTS.values():
         found = client.source(source)
@@ -48,14 +49,14 @@ def source_of(source: Any) -> Source:
             return found._replace(fault=fault_of)
     name = type(source).__qualname__
     if isinstance(source, Awaitable):
-        name += ", to be awaited first"
+        name += ": await it first"
     elif isinstance(source, (AbstractContextManager, AbstractAsyncContextManager)):
-        name += ", which may give one in `with` or `async with`"
+        name += ": enter it with `with` or `async with` first"
     raise TypeError(f"expected a response of {', '.join(CLIENTS)}, got {name}")
 
 
 def fault_of(error: BaseException) -> Fault | None:
-    """What a client's exception says about the transport; None for any other exception."""
+    """The transport fault of a client's exception; None for any other exception."""
     for client in CLIENTS.values():
         found = client.fault(error)
         if found is not None:

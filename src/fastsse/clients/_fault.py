@@ -1,6 +1,6 @@
-"""`Fault`: what a client's exception says about the transport.
+"""`Fault`: the transport error that a client's exception reports.
 
-Exceptions are known by the names of their classes and modules, so that no client is imported.
+Exceptions are recognised by the names of their classes and modules, so no client is imported.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,13 +19,13 @@ FaultKind = Literal[
     "caller",
 ]
 
-# Errors of Python's own below a client's "could not connect".
+# Python's own errors that cause a client's connect error.
 _LOOKUP: Mapping[str, FaultKind] = {"gaierror": "dns"}
 _HANDSHAKE: Mapping[str, FaultKind] = {"SSLError": "tls"}
 
 
 class Fault(NamedTuple):
-    """What went wrong on the way to the server or back.
+    """A transport error, in the same words for every client.
 
     Attributes:
         kind: one of
@@ -48,13 +48,13 @@ class Fault(NamedTuple):
 def kind_of(
     error: BaseException, modules: set[str], kinds: Mapping[str, FaultKind]
 ) -> FaultKind | None:
-    """The kind in the table of the most derived class that is in it; None if there is none.
+    """The kind of an error, by its most derived class in the table; None if no class is in it.
 
     Args:
         error: any exception.
         modules: where a class of the table may be defined: a part of its module's dotted name,
             such as "urllib3" for a copy at `pip._vendor.urllib3.exceptions`.
-        kinds: the names of classes, and the kind that each stands for.
+        kinds: the table: a kind for each name of a class.
     """
     for cls in type(error).__mro__:
         if cls.__name__ in kinds and not modules.isdisjoint(cls.__module__.split(".")):
@@ -63,12 +63,12 @@ def kind_of(
 
 
 def fault_as(kind: FaultKind, error: BaseException) -> Fault:
-    """The fault of that kind, with the message of this error."""
+    """A fault of this kind, with the message of the error."""
     return Fault(kind, str(error) or type(error).__name__)
 
 
 def connecting_kind(error: BaseException) -> FaultKind:
-    """Why there is no connection, by the causes of a client's error: "dns", "tls" or "refused"."""
+    """The kind of a client's connect error, by its causes: "dns", "tls" or "refused"."""
     for cause in causes(error):
         found = kind_of(cause, {"socket"}, _LOOKUP) or kind_of(cause, {"ssl"}, _HANDSHAKE)
         if found is not None:
@@ -77,11 +77,11 @@ def connecting_kind(error: BaseException) -> FaultKind:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, outermost first, down to what the system reported.
+    """The error and its causes, outermost first, down to the error of the operating system.
 
-    Contexts count too, since httpcore hides its causes. They end at an OSError with a number: if a
-    caller connects anew in an `except` block, that has the error of the connection before as its
-    context.
+    Contexts count as causes too, because httpcore hides its causes. The causes end at an OSError
+    with a number: if a caller reconnects in an `except` block, the context of that OSError is the
+    error of the previous connection.
     """
     seen: set[int] = set()
     at: BaseException | None = error

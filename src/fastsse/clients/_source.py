@@ -1,4 +1,4 @@
-"""`Source`: how one response is read and closed, and what its timeouts and errors are."""
+"""`Source`: reads and closes one response, and gives access to its timeouts and errors."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,15 +18,15 @@ class Response(Protocol):
 
 
 def close_nothing() -> None:
-    """Closes a source that needs no closing."""
+    """Does nothing, for a source that needs no closing."""
 
 
 async def aclose_nothing() -> None:
-    """Closes an asynchronous source that needs no closing."""
+    """Does nothing, for an asynchronous source that needs no closing."""
 
 
 class Source(NamedTuple):
-    """What `iter_events` reads: a client's response, or an iterable of chunks.
+    """The object that `iter_events` reads: a client's response, or an iterable of chunks.
 
     Attributes:
         name: the type of the source, for error messages.
@@ -36,15 +36,16 @@ class Source(NamedTuple):
             source is asynchronous.
         aclose: closes the response; None if the source is synchronous.
         response: the response; None for a plain iterable.
-        status, headers: of the response, whatever its client calls them.
-        decoding: makes a response of the client's own type from coded chunks, which decodes them;
-            None if chunks are the content.
+        status, headers: of the response.
+        decoding: makes a response of the client's own type that decodes the content coding of
+            chunks; None if they have none.
         timeout: gives the client's read timeout for this response, as an object with the methods
             `gettimeout` and `settimeout` of a socket; gives None or raises if it cannot be
             reached.
         descriptor: gives the file descriptor of the response's connection; gives None or raises
             if other streams share the connection, or if it cannot be reached.
-        fault: what an exception that reading raises says about the transport; None if nothing.
+        fault: gives the transport fault of an exception raised while reading; gives None without
+            one.
     """
 
     name: str
@@ -80,14 +81,14 @@ class Source(NamedTuple):
         return aiter(self.async_chunks())
 
     def decode(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The content of these chunks."""
+        """Decode the content coding of chunks."""
         if self.decoding is None:
             return chunks
         decoded: Iterator[bytes] = self.decoding(chunks).iter_bytes()
         return decoded
 
     def adecode(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The content of these chunks."""
+        """Decode the content coding of chunks."""
         if self.decoding is None:
             return chunks
         decoded: AsyncIterator[bytes] = self.decoding(chunks).aiter_bytes()
@@ -100,24 +101,24 @@ class Source(NamedTuple):
         return None
 
     def socket(self) -> Any:
-        """A second handle of this response's own socket, to be closed after use; None without."""
+        """A second handle of this response's socket, for the caller to close; None without one."""
         return socket_of(self.descriptor)
 
     def is_read_timeout(self, error: BaseException) -> bool:
-        """Whether the client's read timeout raised this."""
+        """Whether the client's read timeout raised this error."""
         fault = self.fault(error)
         return fault is not None and fault.kind == "read_timeout"
 
 
 def kept(content: bytes, *, lost: bool) -> bytes:
-    """The content of a response that was read; RuntimeError if it was lost on the way."""
+    """Return the content of a response that was read; raises RuntimeError if it was not kept."""
     if lost and not content:
         raise RuntimeError("the response was read or closed before, and its content is not kept")
     return content
 
 
 def socket_of(descriptor: Callable[[], int | None]) -> Any:
-    """A second handle of the socket that has this file descriptor; None if it has none."""
+    """A second handle of the socket with this file descriptor; None without one."""
     with suppress(Exception):
         number = descriptor()
         if number is not None:
@@ -128,7 +129,7 @@ def socket_of(descriptor: Callable[[], int | None]) -> Any:
 
 
 def shut_down(descriptor: Callable[[], int | None]) -> None:
-    """Shut down the socket that has this file descriptor, so that a wait for its bytes ends."""
+    """Shut down the socket with this file descriptor, so that a wait for its bytes ends."""
     sock = socket_of(descriptor)
     if sock is not None:
         import socket

@@ -14,20 +14,20 @@ KINDS: dict[str, FaultKind] = {
     "ClientSSLError": "tls",
     "ServerFingerprintMismatch": "tls",
     "ClientConnectorError": "refused",
-    # Also where the wait was for a free connection of the pool: aiohttp has one timeout for both.
+    # Also for a wait for a free connection of the pool: aiohttp has one timeout for both.
     "ConnectionTimeoutError": "connect_timeout",
     "ServerTimeoutError": "read_timeout",
     "ClientConnectionError": "broken",
     "ClientHttpProxyError": "broken",
     "ClientPayloadError": "broken",
-    # Its parser's errors, which it raises as they are or as the cause of one of the above.
+    # Errors of aiohttp's parser, raised as they are or as the cause of one of the above.
     "ContentEncodingError": "coding",
     "HttpProcessingError": "broken",
 }
 
 
 def fault(error: BaseException) -> Fault | None:
-    """What this says about the transport; None if it is not an exception of aiohttp."""
+    """The fault of an exception; None without one, or if it is not of aiohttp."""
     kind = kind_of(error, MODULES, KINDS)
     cause = error.__cause__
     parser_kind = None if cause is None else kind_of(cause, {"http_exceptions"}, KINDS)
@@ -39,12 +39,12 @@ def fault(error: BaseException) -> Fault | None:
 
 
 def _is_response_error(error: BaseException) -> bool:
-    # Invalid HTTP with a parser's error as its cause; without one, a status that was not wanted.
+    # With a parser's error as its cause, it reports invalid HTTP; without one, a bad status.
     return kind_of(error, MODULES, {"ClientResponseError": "broken"}) is not None
 
 
 def source(response: Any) -> Source | None:
-    """How this is read; None if it is not a response of aiohttp."""
+    """The source of a response; None if it is not a response of aiohttp."""
     content: Any = getattr(response, "content", None)
     if not hasattr(content, "iter_any"):
         return None
@@ -81,7 +81,7 @@ def source(response: Any) -> Source | None:
 
 
 class _ReadTimeout:
-    """The read timeout of one response's connection, for which aiohttp has a timer running."""
+    """The read timeout of one response's connection, for which aiohttp runs a timer."""
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol

@@ -10,7 +10,7 @@ from ._fault import Fault, FaultKind, connecting_kind, fault_as, kind_of
 from ._source import Source, aclose_nothing, close_nothing, shut_down
 
 MODULES = {"httpx", "httpx2"}
-# The other errors that httpx knows, such as too many redirects, are not about transport.
+# Other errors of httpx, such as TooManyRedirects, are not about the transport.
 KINDS: dict[str, FaultKind] = {
     "InvalidURL": "caller",
     "UnsupportedProtocol": "caller",
@@ -26,26 +26,28 @@ KINDS: dict[str, FaultKind] = {
 
 
 def fault(error: BaseException) -> Fault | None:
-    """What this says about the transport; None if it is not an exception of httpx or httpx2."""
+    """The fault of an exception; None without one, or if it is not of httpx or httpx2."""
     kind = kind_of(error, MODULES, KINDS)
     if kind is None or any(cls.__name__ == "SSEError" for cls in type(error).__mro__):
-        # An SSEError says what is wrong with the events, even if it is a TransportError as well.
+        # An SSEError reports invalid events, even if it is a TransportError as well.
         return None
     cause = error.__cause__
     below = None if cause is None else aiohttp.fault(cause)
     if below is not None:
-        # Over aiohttp most errors are a ConnectTimeout or a ReadError, whatever happened.
+        # Over aiohttp's transport, most errors are a ConnectTimeout or a ReadError, so only the
+        # cause is exact.
         return below
     if kind == "refused":
         kind = connecting_kind(error)
     elif kind == "coding" and "incomplete" in str(error):
-        # Of zstd alone httpx reports that a body was cut off; of other codings it keeps what came.
+        # httpx reports an incomplete body for zstd only. For other codings it returns the part
+        # that was received.
         kind = "broken"
     return fault_as(kind, error)
 
 
 def source(response: Any) -> Source | None:
-    """How this is read; None if it is not a response of httpx or httpx2."""
+    """The source of a response; None if it is not a response of httpx or httpx2."""
     if not (hasattr(response, "aiter_raw") and hasattr(response, "is_stream_consumed")):
         return None
     head: dict[str, Any] = {
@@ -91,7 +93,7 @@ async def _once(content: bytes) -> AsyncIterator[bytes]:
 
 
 def _close(response: Any) -> None:
-    # A response that ended may have handed its connection on.
+    # The connection of a closed response may already serve another one.
     if not response.is_closed:
         shut_down(partial(_descriptor_of, response))
     response.close()
@@ -116,7 +118,7 @@ def _descriptor_of(response: Any) -> int | None:
 
 
 class _ReadTimeout:
-    """The read timeout of one response, which httpx looks up whenever it waits for bytes."""
+    """The read timeout of one response, which httpx looks up for each wait for bytes."""
 
     def __init__(self, response: Any) -> None:
         # Raises KeyError for a response from memory, which has no timeouts.
@@ -128,5 +130,5 @@ class _ReadTimeout:
         return seconds
 
     def settimeout(self, seconds: float | None) -> None:
-        # A new dict, since the caller may have given the old one to more requests than this.
+        # A new dict, because the caller may use the old one for other requests too.
         self._extensions["timeout"] = {**self._timeouts, "read": seconds}

@@ -8,7 +8,7 @@ from ._source import Source, aclose_nothing, close_nothing
 
 
 def source(iterable: Any) -> Source | None:
-    """How this is read; None if it is not an iterable of chunks."""
+    """The source of an iterable of chunks; None if the argument is not one."""
     # Bytes iterate as numbers and a mapping as its keys; an awaitable has to be awaited first.
     if isinstance(iterable, (bytes, bytearray, memoryview, str, Mapping, Awaitable)):
         return None
@@ -26,5 +26,5 @@ def source(iterable: Any) -> Source | None:
 
 
 def fault(_: BaseException) -> Fault | None:
-    """None: an iterable has no exceptions of its own."""
+    """Always None: an iterable has no exceptions of its own."""
     return None

@@ -26,7 +26,7 @@ RECEIVING_BODY = "error reading a body from connection"
 
 
 def fault(error: BaseException) -> Fault | None:
-    """What this says about the transport; None if it is not an exception of pyreqwest."""
+    """The fault of an exception; None without one, or if it is not of pyreqwest."""
     kind = kind_of(error, MODULES, KINDS)
     causes = _messages(error)
     if kind == "refused":
@@ -49,7 +49,7 @@ def _messages(error: BaseException) -> list[str]:
 
 
 def _connecting_kind(causes: list[str]) -> FaultKind:
-    # A ConnectError may be about the request on a connection that was there.
+    # A ConnectError may also report a request that failed on an open connection.
     if CONNECTING not in causes:
         return "broken"
     if "dns error" in causes:
@@ -64,12 +64,12 @@ def _exchange_kind(causes: list[str]) -> FaultKind | None:
 
 
 def source(response: Any) -> Source | None:
-    """How this is read; None if it is not a response of pyreqwest."""
+    """The source of a response; None if it is not a response of pyreqwest."""
     if not hasattr(response, "body_reader"):
         return None
     read_chunk = response.body_reader.read_chunk
 
-    # If the body was read already, `bytes()` gives it, or raises if it was not kept.
+    # If the body was read before, `bytes()` returns it, or raises if it was not kept.
     def chunks() -> Iterator[bytes]:
         chunk = read_chunk()
         if chunk is None:

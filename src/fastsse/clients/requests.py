@@ -1,6 +1,6 @@
-"""Responses and exceptions of requests and niquests, which stand on urllib3.
+"""Responses and exceptions of requests and niquests, which use urllib3.
 
-niquests has the names of requests, and an asynchronous response beside it.
+niquests has the API of requests, and asynchronous responses too.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -30,11 +30,11 @@ KINDS: dict[str, FaultKind] = {
 
 
 def fault(error: BaseException) -> Fault | None:
-    """What this says about the transport; None if it is not an exception of requests."""
+    """The fault of an exception; None without one, or if it is not of requests or niquests."""
     kind = kind_of(error, MODULES, KINDS)
     if kind is None:
         return None
-    # The error of urllib3 that this one stands for says more.
+    # The error of urllib3 that this one wraps is more exact.
     first = next(iter(error.args), None)
     if kind != "caller" and isinstance(first, BaseException):
         return urllib3.fault(first) or fault_as(kind, error)
@@ -42,11 +42,11 @@ def fault(error: BaseException) -> Fault | None:
 
 
 def source(response: Any) -> Source | None:
-    """How this is read; None if it is not a response of requests or niquests."""
+    """The source of a response; None if it is not a response of requests or niquests."""
     if not hasattr(response, "iter_content"):
         return None
     is_async = hasattr(type(response), "__aiter__")
-    # First, since a response of niquests may be lazy: its status waits for the headers.
+    # Read first, because a response of niquests may be lazy: its status waits for the headers.
     status = response.status_code
     was_open = not _is_closed(response.raw)
     # A response that niquests has read is of its synchronous type, even if it was awaited.
@@ -66,7 +66,7 @@ def source(response: Any) -> Source | None:
 
 
 def _close(response: Any) -> None:
-    # Closing waits for a thread that reads.
+    # `close` would wait for a thread that reads.
     shut_down(lambda: urllib3.descriptor_of(response.raw))
     response.close()
 
@@ -76,7 +76,7 @@ def _iter_content(response: Any, was_open: bool) -> Iterator[bytes]:
     if _is_closed(raw):
         yield urllib3.content_of_closed(response.content, raw, was_open)
     else:
-        # `raw` is not always urllib3's response: an adapter of the user's may give a file.
+        # `raw` is not always urllib3's response: a user's adapter may return a file.
         is_urllib3 = hasattr(raw, "drain_conn")
         reader = _reader_of(response, urllib3.Pieces(raw)) if is_urllib3 else response
         yield from reader.iter_content(None)
@@ -106,7 +106,7 @@ def _reader_of(response: Any, raw: Any) -> Any:
 
 
 class _AsyncPieces:
-    """Reads what niquests' raw response has received: its `read` waits for decoded bytes."""
+    """Reads received bytes from niquests' raw response, whose `read` waits for decoded bytes."""
 
     def __init__(self, raw: Any) -> None:
         self._stream = raw.stream(-1, decode_content=True)

@@ -30,7 +30,7 @@ KINDS: dict[str, FaultKind] = {
 
 
 def fault(error: BaseException) -> Fault | None:
-    """What this says about the transport; None if it is not an exception of urllib3."""
+    """The fault of an exception; None without one, or if it is not of urllib3."""
     kind = kind_of(error, MODULES, KINDS)
     if kind_of(error, MODULES, {"MaxRetryError": "broken", "ProxyError": "broken"}) is not None:
         # Both hold the error of the last attempt.
@@ -48,14 +48,14 @@ def fault(error: BaseException) -> Fault | None:
 
 
 def _is_unsendable(error: BaseException) -> bool:
-    # urllib3-future sends with h11, which refuses a header before anything is sent.
+    # urllib3-future sends with h11, which rejects a bad header before anything is sent.
     cause = error.__cause__
     local: dict[str, FaultKind] = {"LocalProtocolError": "caller"}
     return cause is not None and kind_of(cause, {"h11"}, local) is not None
 
 
 def source(response: Any) -> Source | None:
-    """How this is read; None if it is not a response of urllib3."""
+    """The source of a response; None if it is not a response of urllib3."""
     if not (hasattr(response, "read1") and hasattr(response, "drain_conn")):
         return None
     was_open = not response.closed
@@ -68,7 +68,7 @@ def source(response: Any) -> Source | None:
         return Pieces(response).stream()
 
     def close() -> None:
-        # Closing waits for a thread that reads.
+        # `close` would wait for a thread that reads.
         shut_down(partial(descriptor_of, response))
         response.close()
 
@@ -87,12 +87,12 @@ def source(response: Any) -> Source | None:
 
 
 class Pieces:
-    """Reads what urllib3's response has received: its own `stream` waits for a full buffer."""
+    """Reads received bytes from urllib3's response, whose own `stream` waits for a full buffer."""
 
     def __init__(self, raw: Any) -> None:
         self._raw = raw
-        # With a size, urllib3-future waits for so many decoded bytes; without one, urllib3 itself
-        # allocates as much as the size of an HTTP chunk says.
+        # With a size, urllib3-future waits for that many decoded bytes. Without one, urllib3
+        # allocates as many bytes as the header of an HTTP chunk announces.
         self._size = None if hasattr(raw, "is_from_promise") else PIECE_SIZE
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
@@ -108,7 +108,7 @@ def content_of_closed(content: bytes, raw: Any, lost: bool) -> bytes:
     """The content of a closed response, if it was kept.
 
     Args:
-        content: what the response has.
+        content: the content that the response kept.
         raw: urllib3's response.
         lost: whether bytes were read that are not in `content`.
     """

@@ -1,7 +1,7 @@
-"""The timeouts of a stream, and one guard for each way of waiting.
+"""The timeouts of a stream, and one guard each for sockets, asyncio and trio.
 
-A guard is an iterator of chunks over an iterator of chunks that raises `Expired` when a timeout
-expires. A stream without timeouts has no guard and pays nothing.
+A guard wraps an iterator of chunks, and raises `Expired` when a timeout expires. A stream without
+timeouts has no guard.
 """
 
 import sys
@@ -19,7 +19,7 @@ __all__ = ["Deadlines", "Expired", "on_event_loop", "on_socket"]
 def on_event_loop(
     chunks: AsyncIterator[bytes], deadlines: Deadlines, source: GuardedSource
 ) -> AsyncIterator[bytes]:
-    """The guard for the event loop that runs: trio's, or else asyncio's."""
+    """The guard for the running event loop: trio, or else asyncio."""
     timeout = source.read_timeout()
     inherit_idle_timeout(timeout, deadlines)
     set_timeout(timeout, None)

@@ -1,4 +1,4 @@
-"""`Deadlines`: when which timeout of a stream expires. No waiting in here."""
+"""`Deadlines`: computes when a stream's timeouts expire, and does not wait itself."""
 
 import time
 from collections.abc import Callable
@@ -13,14 +13,14 @@ AT_ONCE = -NEVER
 
 
 class ReadTimeout(Protocol):
-    """A client's read timeout in seconds, None for any: with the names that sockets have."""
+    """A client's read timeout in seconds, None for no limit; the methods are those of sockets."""
 
     def gettimeout(self) -> float | None: ...
     def settimeout(self, seconds: float | None) -> None: ...
 
 
 class GuardedSource(Protocol):
-    """What a guard uses of the source that it waits for; `fastsse.clients.Source` has it."""
+    """The methods of a source that a guard calls; `fastsse.clients.Source` has them."""
 
     def read_timeout(self) -> ReadTimeout | None: ...
     def socket(self) -> Any: ...
@@ -28,22 +28,22 @@ class GuardedSource(Protocol):
 
 
 class Deadlines:
-    """The three timeouts of a stream, and the clock that they are judged by.
+    """The three timeouts of a stream, and the clock that measures them.
 
     Before the first event `first_event` counts if it is given, and `idle` does not. After it, or
     without it, `idle` counts each wait for bytes. `total` always counts.
 
     Args:
         first_event, idle, total: in seconds; None for no limit.
-        names: what the user calls the three, for errors, in this order.
+        names: the user's names of the three, for errors, in this order.
 
     Attributes:
-        request_age: seconds since the request was sent when iteration began: `first_event` counts
-            from there.
-        call_age: seconds since the call began, with its first attempt, when iteration began:
-            `total` counts from there.
-        look_at: the time at which a guard must look at the timeouts again, though its timer did
-            not ring. A guard compares the clock with it before each wait, and does no more.
+        request_age: seconds from the request to the start of iteration; `first_event` counts from
+            the request.
+        call_age: seconds from the first attempt of the call to the start of iteration; `total`
+            counts from the first attempt.
+        check_at: the time of the next `check`, even if the guard's timer has not fired. Before
+            each wait, a guard only compares the clock with it.
 
     Raises:
         TypeError: a timeout is not a number.
@@ -63,7 +63,7 @@ class Deadlines:
         )
         self._names = dict(zip(("first_event", "idle", "total"), names, strict=True))
         self.request_age = self.call_age = 0.0
-        self.look_at = AT_ONCE
+        self.check_at = AT_ONCE
         self._waits_for_first_event = self.first_event < NEVER
         self._clock: Callable[[], float] = time.monotonic
         self._request_at = self._call_at = 0.0
@@ -83,17 +83,17 @@ class Deadlines:
         self._request_at = now - self.request_age
         self._call_at = now - self.call_age
 
-    def first_event_came(self) -> None:
-        """The first event was received: `idle` counts from now on, and `first_event` does not."""
+    def end_first_wait(self) -> None:
+        """Note the first event: `idle` counts from now on, and `first_event` does not."""
         self._waits_for_first_event = False
-        self.look_at = AT_ONCE
+        self.check_at = AT_ONCE
 
-    def look(self, now: float) -> None:
-        """Raise `Expired` if a timeout in wall time has; else set when to look again."""
+    def check(self, now: float) -> None:
+        """Raise `Expired` if `first_event` or `total` has expired; else set `check_at`."""
         at, timeout = self.next(NEVER)
         if at <= now:
             raise self.expired(timeout)
-        self.look_at = at
+        self.check_at = at
 
     def next(self, since: float) -> tuple[float, str]:
         """When a wait that began at `since` ends, and which timeout expires then."""
@@ -105,17 +105,17 @@ class Deadlines:
         )
 
     def expired(self, timeout: str) -> Expired:
-        """The error for this timeout, raised now."""
+        """The error of a timeout that expires now."""
         began = self._call_at if timeout == "total" else self._request_at
         elapsed = self._clock() - began
         return Expired(timeout, getattr(self, timeout), elapsed, self._names[timeout])
 
 
 def inherit_idle_timeout(timeout: ReadTimeout | None, deadlines: Deadlines) -> float | None:
-    """Take over the client's read timeout as `idle` if only `first_event` is given.
+    """Use the client's read timeout as `idle` if only `first_event` is given.
 
     A stream that stalls after its first event must not hang. The inherited timeout is never
-    shorter than `first_event`. Returns the client's.
+    shorter than `first_event`. Returns the client's read timeout.
     """
     read = None if timeout is None else timeout.gettimeout()
     if deadlines.idle == deadlines.total == NEVER and read is not None:
@@ -124,8 +124,8 @@ def inherit_idle_timeout(timeout: ReadTimeout | None, deadlines: Deadlines) -> f
 
 
 def set_timeout(timeout: ReadTimeout | None, seconds: float | None) -> bool:
-    """Set a client's read timeout, to none for None and infinity; whether that was possible."""
-    # A socket that was closed has none any more.
+    """Set a client's read timeout; None and infinity mean no limit. Returns whether it was set."""
+    # A closed socket has no timeout.
     with suppress(Exception):
         if timeout is not None:
             timeout.settimeout(seconds if seconds is None or seconds < NEVER else None)

@@ -1,4 +1,4 @@
-"""The guard of a blocking wait: the client's read timeout, and a thread that shuts the socket."""
+"""The guard on sockets: the client's read timeout, and a thread that shuts its socket down."""
 
 import time
 from collections.abc import Iterator
@@ -15,29 +15,29 @@ def on_socket(
 ) -> Iterator[bytes]:
     """Guard by the client's read timeout, and by shutting its socket down.
 
-    If neither can be reached, timeouts are judged between chunks.
+    If neither can be reached, timeouts are checked between chunks.
     """
     deadlines.begin(time.monotonic)
     timeout = source.read_timeout()
     clients_own = inherit_idle_timeout(timeout, deadlines)
     sock = source.socket()
-    # Once, since httpx looks it up once for a body over HTTP/1.1. If `idle` does not count yet, the
-    # watchdog takes it over later.
+    # Set once, because httpx looks it up once for a body over HTTP/1.1. If `idle` does not count
+    # yet, the watchdog keeps it later.
     has_timeout = set_timeout(timeout, min(deadlines.counted_idle, deadlines.total))
     guards_idle = not has_timeout or deadlines.counted_idle != deadlines.idle
     watchdog = _Watchdog(deadlines, sock, guards_idle=guards_idle)
     try:
         while True:
-            # The watchdog acts from here on. The clock is read again below, since it may have
-            # rung in between, when nobody waited.
+            # The watchdog acts from here on. The clock is read again, because the watchdog's timer
+            # may have fired before, during no wait.
             watchdog.since = since = time.monotonic()
             now = time.monotonic()
-            if now >= deadlines.look_at:
-                deadlines.look(now)
+            if now >= deadlines.check_at:
+                deadlines.check(now)
                 watchdog.set()
             if sock is None:
-                # Without a watchdog the read timeout keeps all three, as far as the client looks
-                # it up for each wait.
+                # Without a watchdog, the read timeout keeps all three timeouts, if the client
+                # looks it up for each wait.
                 set_timeout(timeout, deadlines.next(since)[0] - since)
             try:
                 chunk = next(chunks, None)
@@ -52,13 +52,13 @@ def on_socket(
             if chunk is None:
                 at, name = deadlines.next(since)
                 if time.monotonic() >= at:
-                    # A body that ends with its connection seems complete once the socket is shut.
+                    # A body that ends with its connection seems complete after the shutdown.
                     raise deadlines.expired(name)
                 return
             is_overdue = not has_timeout and time.monotonic() - since > deadlines.counted_idle
             yield chunk
             if is_overdue:
-                # Nothing but this chunk could end the wait.
+                # No timer could end the wait before this chunk.
                 raise deadlines.expired("idle")
     finally:
         watchdog.stop()
@@ -72,7 +72,7 @@ class _Watchdog:
 
     Attributes:
         since: when the wait began; None if the reader does not wait.
-        expired: the timeout that the socket was shut down for.
+        expired: the error of the timeout for which the socket was shut down.
     """
 
     def __init__(self, deadlines: Deadlines, sock: Any, *, guards_idle: bool) -> None:
@@ -90,7 +90,7 @@ class _Watchdog:
         self._lock = threading.RLock()
 
     def set(self) -> None:
-        """Ring when the next timeout expires, if that is sooner than set before."""
+        """Make the timer fire when the next timeout expires, if that is sooner than before."""
         with self._lock:
             at, _ = self._next(time.monotonic())
             if at < self._timer_at:
@@ -114,16 +114,16 @@ class _Watchdog:
     def _arm(self, at: float) -> None:
         self._timer_at = at
         if at < NEVER and self._socket is not None:
-            self._timer = self._new_timer(at - time.monotonic(), self._ring)
+            self._timer = self._new_timer(at - time.monotonic(), self._fire)
             self._timer.daemon = True
             self._timer.start()
 
-    def _ring(self) -> None:
+    def _fire(self) -> None:
         import threading
 
         with self._lock:
             if threading.current_thread() is not self._timer:
-                # Replaced while it waited for the lock.
+                # This timer was replaced while it waited for the lock.
                 return
             now, since = time.monotonic(), self.since
             at, timeout = self._next(now if since is None else since)

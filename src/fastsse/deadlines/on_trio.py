@@ -13,8 +13,8 @@ async def on_trio(
     deadlines.begin(trio.current_time)
     while True:
         now = trio.current_time()
-        if now >= deadlines.look_at:
-            deadlines.look(now)
+        if now >= deadlines.check_at:
+            deadlines.check(now)
         at, timeout = deadlines.next(now)
         with trio.CancelScope(deadline=at) as scope:
             try:

@@ -1,4 +1,4 @@
-"""`EventSource`: a stream that connects again where it ended, as the standard says.
+"""`EventSource`: a stream that reconnects and resumes after its last event, per the standard.
 
     from fastsse.event_source import EventSource
 
@@ -6,7 +6,7 @@
         async for event in source:
             print(event.id, event.data)
 
-Over a synchronous client it is used with `with` and `for`.
+With a synchronous client, use `with` and `for`.
 """
 
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""`Machine`: what an `EventSource` knows and decides; no I/O and no waiting."""
+"""`Machine`: the state and the decisions of an `EventSource`; no I/O and no waiting."""
 
 import time
 from typing import Any, NoReturn
@@ -13,8 +13,8 @@ from ..clients import source_of
 from ..deadlines import Deadlines
 from ._policy import Reconnection, ReconnectPolicy, wait_of
 
-# No Content and Reset Content: the server says that there is no more to come.
-NO_MORE = {204, 205}
+# No Content and Reset Content: the server has no more events.
+END_STATUSES = {204, 205}
 
 
 class Machine:
@@ -25,11 +25,11 @@ class Machine:
         timeouts: first_event and idle, for each connection, and total, in seconds; None for no
             limit.
         max_event_size: in bytes; None for no limit.
-        last_event_id: where to begin.
+        last_event_id: the ID to resume after; "" for none.
 
     Attributes:
-        stream: the stream of the open connection; None while there is none.
-        is_closed: whether no event will come any more.
+        stream: the stream of the open connection; None without one.
+        is_closed: whether the source is closed: it yields no more events.
         received_at_ns: as of `EventStream`, for the event last yielded.
     """
 
@@ -49,11 +49,11 @@ class Machine:
         self._retry: int | None = None
         self._received_at_ns = 0
         self._error: Exception | None = None
-        self._started = self._ended = self._connect_at = self._opened = 0.0
+        self._started = self._ended = self._connect_at = self._connected_at = 0.0
         # The last event ID when the connection was opened.
-        self._opened_from = last_event_id
+        self._connected_with_id = last_event_id
         self._stats = StreamStats(0, 0, 0, 0, 0, None, 0.0)
-        # Made here too, since a wrong argument must be reported at once.
+        # Created here too, because a wrong argument must be reported at once.
         self._new_stream(())
 
     @property
@@ -75,7 +75,7 @@ class Machine:
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection is answered with an event stream."""
+        """Whether the response of the connection is an event stream."""
         stream = self.stream
         if stream is None or self.is_closed:
             return False
@@ -84,7 +84,7 @@ class Machine:
 
     @property
     def stats(self) -> StreamStats:
-        """How much all connections received; `first_event` and `elapsed` from the first one."""
+        """The totals of all connections; `first_event` and `elapsed` count from the first one."""
         past, stream = self._stats, self.stream
         now = self._ended or time.monotonic()
         elapsed = now - self._started if self._started else 0.0
@@ -105,13 +105,13 @@ class Machine:
         )
 
     def begin(self) -> None:
-        """Start the clock of the total timeout, unless it runs; raises the error that ended it."""
+        """Start the clock of the total timeout, unless it runs; raises the final error, if any."""
         self._started = self._started or time.monotonic()
         if self._error is not None:
             raise self._error
 
     def ready(self) -> ServerSentEvent | None:
-        """The next event that is received and not yielded."""
+        """The next event that is received and not yielded; None without one."""
         stream = self.stream
         return None if stream is None or self.is_closed else next(stream.ready, None)
 
@@ -124,37 +124,37 @@ class Machine:
         total = self._timeouts[2]
         return NEVER if total is None else self._started + total - time.monotonic()
 
-    def connecting(self) -> None:
-        """A request is about to be sent: one that is cancelled must not be repeated at once."""
+    def begin_connecting(self) -> None:
+        """Prepare for a request: if it is cancelled, it must not be repeated at once."""
         self._connect_at = time.monotonic() + wait_of(self._retry)
 
-    def opened(self, response: Any) -> EventStream:
-        """The stream of a response, which is that of the connection from now on."""
-        self._opened_from = self._last_event_id
+    def open_stream(self, response: Any) -> EventStream:
+        """Make the stream of a response the current one, and return it."""
+        self._connected_with_id = self._last_event_id
         self.stream = stream = self._new_stream(response)
-        self._opened = time.monotonic() if self.is_open else 0.0
-        if response.status_code in NO_MORE:
+        self._connected_at = time.monotonic() if self.is_open else 0.0
+        if response.status_code in END_STATUSES:
             self.close()
         return stream
 
-    def connection_ended(self) -> None:
-        """Drop the stream, and keep what the next one goes on from."""
+    def end_connection(self) -> None:
+        """Drop the stream, and keep the state from which the next one resumes."""
         before, self._stats = self._stats.events, self.stats
         self._received_at_ns = self.received_at_ns
         self._last_event_id, self._retry = self.last_event_id, self.retry
         self.stream = None
         self._policy.connection_ended(
-            seconds=time.monotonic() - self._opened if self._opened else 0.0,
+            seconds=time.monotonic() - self._connected_at if self._connected_at else 0.0,
             has_new_id=self._stats.events > before
-            and self._last_event_id not in ("", self._opened_from),
+            and self._last_event_id not in ("", self._connected_with_id),
         )
-        # For a reader that was cancelled and comes back; any other is given a wait below.
+        # For a task that was cancelled and iterates again; `reconnection` sets all other waits.
         self._connect_at = time.monotonic() + wait_of(self._retry)
 
     def reconnection(self, error: Exception | None) -> Reconnection | None:
-        """What comes after a connection that ended, or that could not be opened.
+        """Plan the reconnection after a connection that ended or could not be opened.
 
-        Returns None if the source is closed. Raises what is final, now and ever after.
+        Returns None if the source is closed. Raises a final error, in later calls too.
         """
         if self._error is not None:
             raise self._error
@@ -168,7 +168,7 @@ class Machine:
         return Reconnection(attempt, wait, error, self._last_event_id)
 
     def expire(self) -> NoReturn:
-        """Raise the error of the total timeout, now and ever after."""
+        """Raise the error of the total timeout, which is final."""
         stats = self.stats
         self._fail(
             StreamTimeout(
@@ -183,7 +183,7 @@ class Machine:
         )
 
     def close(self) -> None:
-        """No event is yielded any more."""
+        """Close the source: it yields no more events."""
         self._ended = self._ended or time.monotonic()
         self.is_closed = True
 

@@ -1,4 +1,4 @@
-"""`ReconnectPolicy`: whether an `EventSource` connects again, and how long it waits before."""
+"""`ReconnectPolicy`: whether an `EventSource` reconnects, and how long it waits before."""
 
 from random import uniform
 from typing import NamedTuple
@@ -14,12 +14,12 @@ LONGEST_JITTER = 30.0
 
 
 class Reconnection(NamedTuple):
-    """What an `EventSource` does after a connection ended.
+    """A reconnection that an `EventSource` is about to make.
 
     Attributes:
-        attempt: the number of the connection to come, since the stream last made progress.
+        attempt: the number of the next connection, counted since the stream last made progress.
         wait: seconds until it connects.
-        error: what went wrong; None if the server ended the stream.
+        error: the error of the last connection; None if the server ended the stream.
         last_event_id: the ID that it will send.
     """
 
@@ -33,7 +33,8 @@ class ReconnectPolicy:
     """Counts the connections since the stream last made progress, and sets the waits.
 
     A connection makes progress if it was open for `reset_after` seconds, or if it moved the last
-    event ID. Events alone are none: a server that sends one and hangs up would be asked forever.
+    event ID. Events alone do not count: a server that sends one and closes would be retried
+    forever.
 
     Args:
         attempts: connections in a row without progress; None for no limit.
@@ -50,21 +51,21 @@ class ReconnectPolicy:
 
         Args:
             seconds: how long it was open.
-            has_new_id: whether an event set the last event ID to another one.
+            has_new_id: whether an event set a new last event ID.
         """
         if has_new_id or seconds >= self._reset_after:
             self._attempts = 0
 
     def next(self, error: Exception | None, retry: int | None) -> tuple[int, float]:
-        """The number of the connection to come, and seconds to wait before it.
+        """The number of the next connection, and the seconds to wait before it.
 
         Args:
-            error: what went wrong; None for the end of the stream.
-            retry: the reconnection time in ms that the stream set, if it did.
+            error: the error of the last connection; None if the stream ended.
+            retry: the reconnection time in ms that the stream set; None if it set none.
 
         Raises:
-            Exception: the error itself, if another connection cannot help, or none is left.
-            ReconnectError: none is left and there was no error, or the server asks to wait for
+            Exception: the error itself, if a retry cannot help, or no attempt is left.
+            ReconnectError: no attempt is left and there was no error, or the server sets a wait of
                 more than an hour.
         """
         if error is not None and not _is_passing(error):
@@ -87,7 +88,7 @@ class ReconnectPolicy:
 
 
 def wait_of(retry: int | None) -> float:
-    """The shortest wait in seconds before a connection, for the stream's reconnection time in ms.
+    """The shortest wait in seconds before a connection, by the reconnection time in ms.
 
     Source: WHATWG HTML 9.2.3.
     """

@@ -1,9 +1,9 @@
-"""`Redirects`: a request on its way to the response, without its secrets in other origins."""
+"""`Redirects`: a request that follows redirects, without its credentials in other origins."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# What may go to another origin; any other header may be a credential, whatever its name is.
+# The headers that may be sent to another origin. Any other header may be a credential.
 HARMLESS_HEADERS = {
     "accept",
     "accept-encoding",
@@ -42,7 +42,7 @@ class Redirects:
         self.request = request
         self.options: dict[str, Any] = {"stream": True, "follow_redirects": False, **auth}
         self._left = limit
-        self._is_home = True
+        self._is_first_origin = True
 
     def follow(self, response: Any) -> bool:
         """Whether the response is a redirect to follow; `request` is then the next one."""
@@ -50,9 +50,10 @@ class Redirects:
         if following is None or self._left == 0:
             return False
         self._left -= 1
-        self._is_home = self._is_home and _is_same_origin(self.request.url, following.url)
+        if not _is_same_origin(self.request.url, following.url):
+            self._is_first_origin = False
         self.request = following
-        if not self._is_home:
+        if not self._is_first_origin:
             self.options["auth"] = None
             for name in set(following.headers) - HARMLESS_HEADERS:
                 del following.headers[name]
@@ -60,7 +61,7 @@ class Redirects:
 
 
 def _is_same_origin(here: Any, there: Any) -> bool:
-    """Whether two URLs have one origin, or the second is the first over TLS."""
+    """Whether two URLs have the same origin, or the second is the first over TLS."""
     upgraded = _origin(here) == ("http", here.host, 80) and ("https", here.host, 443)
     return _origin(there) in (_origin(here), upgraded)
 

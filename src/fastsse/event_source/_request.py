@@ -1,4 +1,4 @@
-"""`EventsRequest`: the request of an `EventSource`, made anew for each connection."""
+"""`EventsRequest`: the request of an `EventSource`, built again for each connection."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from .._http import headers_for_events
 from ._headers import HEADERS, set_last_event_id
 from ._redirects import Redirects
 
-# What the `build_request` and `send` of httpx take; `timeout` and `auth` as in its `stream`.
+# Options of httpx's `build_request` and `send`; `timeout` and `auth` as in its `stream`.
 OPTIONS = {
     "auth", "content", "cookies", "data", "extensions", "files", "follow_redirects", "headers",
     "json", "params", "timeout",
@@ -39,7 +39,7 @@ class EventsRequest:
         self.given_last_event_id: str = first.headers.get("last-event-id", "")
 
     def new(self, last_event_id: str) -> Redirects:
-        """The request that asks for what comes after that event."""
+        """A request for the events after the one with this ID."""
         request = self._client.build_request(**self._arguments)
         set_last_event_id(request, last_event_id)
         return Redirects(request, self._auth, self._redirects)

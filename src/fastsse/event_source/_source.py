@@ -1,4 +1,4 @@
-"""`EventSource`: the two drivers of a `Machine`, which wait and send where it says so."""
+"""`EventSource`: sends the requests of a `Machine` and waits for it, sync or async."""
 
 import threading
 from collections.abc import Callable
@@ -25,45 +25,46 @@ class HttpClient(Protocol):
 
 
 class EventSource:
-    """The events of a URL for one reader, over as many connections as it takes.
+    """The events of a URL, for one loop, over any number of connections.
 
-    It connects with the first event that is asked for, with `for` or `async for` as its client is.
-    It connects again when the stream ends, breaks or stalls, and after 408, 429 and 5xx, and asks
-    for what comes after the last event. 204 and 205 end it. Other responses are raised as
-    `ResponseError`, and `EventTooLargeError` is raised too, since another connection cannot help.
-    When the attempts are used up, the last error is raised, or `ReconnectError` if there was none.
+    It connects when the first event is requested: with `for` over a synchronous client, with
+    `async for` over an asynchronous one. It reconnects when the stream ends, breaks or stalls, and
+    after 408, 429 and 5xx, and requests the events after the last one. 204 and 205 end it. Other
+    responses raise `ResponseError`. `EventTooLargeError` is raised too, because a retry cannot
+    help. When no attempt is left, the last error is raised, or `ReconnectError` if there was none.
     Redirects are followed; headers that may be credentials are not sent to another origin.
 
-    Before it connects again it waits for the longest of 100 ms, the stream's `retry` (or 1 s) and
-    the response's `Retry-After`, and a random part of a time that doubles with each attempt, up to
-    30 s. Attempts and that time count from the last connection that made progress: that was open
-    for `reset_after` seconds, or set a new event ID. If a server asks for a wait of more than an
+    Before it reconnects, it waits for the longest of 100 ms, the stream's `retry` (or 1 s) and the
+    response's `Retry-After`, plus a random part of a time that doubles with each attempt, up to
+    30 s. Attempts and that time count from the last connection that made progress: one that was
+    open for `reset_after` seconds, or set a new event ID. If a server sets a wait of more than an
     hour, `ReconnectError` is raised.
 
-    A stream that stalls is given up after `idle_timeout`, or after the client's own read timeout,
+    A stalled connection is dropped after `idle_timeout`, or after the client's own read timeout,
     which is 5 s in httpx: set one of them to more than the longest pause of the stream.
 
     Args:
         client: a client of httpx or httpx2, sync or async; it stays open.
         method: of the request, such as "GET".
         url: of the request.
-        last_event_id: where to begin: `last_event_id` of an earlier source. A `Last-Event-ID`
-            among the headers does the same.
-        max_event_size: how many bytes an event may have (see `Parser`); None for no limit.
+        last_event_id: the ID to resume after: `last_event_id` of an earlier source. A header
+            `Last-Event-ID` does the same.
+        max_event_size: the most bytes that an event may have (see `Parser`); None for no limit.
         first_event_timeout: seconds until the first event of each connection; None for no limit.
         idle_timeout: seconds that a wait for bytes may take, on each connection; None for no limit.
         total_timeout: seconds for all connections and the waits between them; None for no limit.
-            With `for`, a wait for a response's headers ends by the client's own timeouts only.
+            With `for`, only the client's own timeouts end a wait for a response's headers.
         attempts: connections in a row without progress; None for no limit.
         reset_after: seconds after which an open connection counts as progress.
         on_reconnect: called with a `Reconnection` before each wait; it may be a coroutine function
             if the client is async.
         request: further arguments of the client's request: `headers`, `params`, `cookies`,
-            `content`, `data`, `json`, `auth`, `timeout`, `extensions`, `follow_redirects`. A body
-            is sent each time, and so must not be an iterator.
+            `content`, `data`, `json`, `auth`, `timeout`, `extensions`, `follow_redirects`. The
+            body is sent with each request, so it must not be an iterator.
 
     Raises:
-        TypeError: the client is of another kind, or an argument is unknown or of the wrong type.
+        TypeError: the client is not of httpx or httpx2, or an argument is unknown or has the wrong
+            type.
         ValueError: a timeout, a size or `attempts` is 0 or negative.
 
     Source: WHATWG HTML 9.2.2 and 9.2.3.
@@ -102,11 +103,11 @@ class EventSource:
             max_event_size,
             expect("last_event_id", last_event_id, str) or self._request.given_last_event_id,
         )
-        # Here too, since an ID that cannot be encoded must be reported at once.
+        # Built here too, because an ID that cannot be encoded must be reported at once.
         self._request.new(self._machine.last_event_id)
         # Set by `close`: ends a wait for the next connection.
         self._closing = threading.Event()
-        # Around what a task waits for; cancelled by `aclose`.
+        # The scope of a task's wait; cancelled by `aclose`.
         self._scope: anyio.CancelScope | None = None
 
     def __repr__(self) -> str:
@@ -124,12 +125,12 @@ class EventSource:
 
     @property
     def last_event_id(self) -> str:
-        """The last event ID of what was yielded: where the next connection goes on."""
+        """The last event ID of the events yielded: the next connection resumes after it."""
         return self._machine.last_event_id
 
     @property
     def retry(self) -> int | None:
-        """The reconnection time in ms that the stream set last, None before."""
+        """The reconnection time in ms that the stream set last; None before."""
         return self._machine.retry
 
     @property
@@ -142,12 +143,12 @@ class EventSource:
 
     @property
     def stats(self) -> StreamStats:
-        """How much all connections received, and when; `elapsed` includes the waits."""
+        """The totals of all connections; `elapsed` includes the waits."""
         return self._machine.stats
 
     @property
     def stream(self) -> EventStream | None:
-        """The stream of the open connection, with its `response`; None while there is none."""
+        """The stream of the open connection, with its `response`; None without one."""
         return self._machine.stream
 
     def __iter__(self) -> Self:
@@ -169,9 +170,9 @@ class EventSource:
                 error = caught
             if event is not None:
                 return event
-            again = machine.reconnection(error)
-            if again is not None and self._on_reconnect is not None:
-                self._on_reconnect(again)
+            planned = machine.reconnection(error)
+            if planned is not None and self._on_reconnect is not None:
+                self._on_reconnect(planned)
         self.close()
         raise StopIteration
 
@@ -195,11 +196,11 @@ class EventSource:
                 error = caught
             if event is not None:
                 return event
-            again = machine.reconnection(error)
-            if again is not None and self._on_reconnect is not None:
-                told = self._on_reconnect(again)
-                if isawaitable(told):
-                    await told
+            planned = machine.reconnection(error)
+            if planned is not None and self._on_reconnect is not None:
+                result = self._on_reconnect(planned)
+                if isawaitable(result):
+                    await result
         await self.aclose()
         raise StopAsyncIteration
 
@@ -218,11 +219,10 @@ class EventSource:
         await self.aclose()
 
     def close(self) -> None:
-        """End it, from any thread, whatever it waits for; closing again does nothing.
+        """Close the source, from any thread; closing again does nothing.
 
-        A thread that waits for an event, or to connect again, goes on at once, and its loop is
-        over. One that waits for a response's headers, or for an event over HTTP/2, goes on when
-        that wait ends.
+        If a thread waits for an event, or to reconnect, its wait and its loop end at once. If it
+        waits for a response's headers, or for an event over HTTP/2, its loop ends after that wait.
         """
         self._expect_client(is_async=False)
         self._machine.close()
@@ -232,7 +232,7 @@ class EventSource:
             stream.close()
 
     async def aclose(self) -> None:
-        """End it, from any task, whatever it waits for; closing again does nothing."""
+        """Close the source, from any task, and end its loop; closing again does nothing."""
         self._expect_client(is_async=True)
         self._machine.close()
         stream = self._machine.stream
@@ -255,13 +255,13 @@ class EventSource:
                 event = next(stream, None)
         finally:
             if event is None:
-                machine.connection_ended()
+                machine.end_connection()
                 with suppress(Exception):
                     stream.close()
         return event
 
     async def _areceive(self) -> ServerSentEvent | None:
-        """The same, in a scope that `aclose` cancels."""
+        """The same as `_receive`, in a scope that `aclose` cancels."""
         machine = self._machine
         if machine.stream is None:
             with anyio.move_on_after(machine.total_left()):
@@ -276,7 +276,7 @@ class EventSource:
                 event = await anext(stream, None)
         finally:
             if event is None:
-                machine.connection_ended()
+                machine.end_connection()
                 with suppress(Exception), anyio.CancelScope(shield=True):
                     await stream.aclose()
         return event
@@ -289,19 +289,19 @@ class EventSource:
 
     def _connect(self) -> EventStream:
         machine = self._machine
-        machine.connecting()
-        way = self._request.new(machine.last_event_id)
-        while way.follow(response := self._client.send(way.request, **way.options)):
+        machine.begin_connecting()
+        hops = self._request.new(machine.last_event_id)
+        while hops.follow(response := self._client.send(hops.request, **hops.options)):
             response.close()
-        return machine.opened(response)
+        return machine.open_stream(response)
 
     async def _aconnect(self) -> None:
         machine = self._machine
-        machine.connecting()
-        way = self._request.new(machine.last_event_id)
-        while way.follow(response := await self._client.send(way.request, **way.options)):
+        machine.begin_connecting()
+        hops = self._request.new(machine.last_event_id)
+        while hops.follow(response := await self._client.send(hops.request, **hops.options)):
             await response.aclose()
-        machine.opened(response)
+        machine.open_stream(response)
 
     def _expect_client(self, *, is_async: bool) -> None:
         if self._is_async != is_async:

@@ -1,4 +1,4 @@
-"""Values of event streams, answers of language models, and a client for both. Extra: llm.
+"""JSON values of event streams, answers of language models, and a client for both. Extra: llm.
 
     from fastsse.llm import Client
 
@@ -8,7 +8,7 @@
             print(delta.text, end="")
     print(answer.usage, answer.stats.ttft)
 
-Without the client, `iter_json` and `deltas` read the streams of any other.
+`iter_json` and `deltas` read the streams of any other client.
 """
 
 from importlib.util import find_spec

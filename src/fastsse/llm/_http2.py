@@ -1,6 +1,7 @@
-"""Resets HTTP/2 streams that nobody reads: the only private names of httpx and httpcore.
+"""Resets HTTP/2 streams that are no longer read.
 
-Tested with httpx 0.28 over httpcore 1.0, and with httpx2 2.0 to 2.3 over httpcore2.
+Only this module uses private names of httpx and httpcore. Tested with httpx 0.28 over httpcore 1.0,
+and with httpx2 2.0 to 2.3 over httpcore2.
 """
 
 import logging
@@ -15,8 +16,8 @@ logger = logging.getLogger(__name__)
 async def reset_dropped(http: Any, request: Any) -> None:
     """Reset the open streams of a client's connections that no response reads.
 
-    httpcore drops a stream without RST_STREAM, so that the server would go on sending to it, and
-    no public name reaches the connection. Where a private name is missing, nothing is reset.
+    httpcore drops a stream without RST_STREAM, so the server would keep sending to it, and no
+    public name reaches the connection. If a private name is missing, nothing is reset.
     """
     try:
         for pooled in http._transport_for_url(request.url)._pool.connections:
@@ -26,7 +27,7 @@ async def reset_dropped(http: Any, request: Any) -> None:
 
 
 async def _reset_in(connection: Any, request: Any) -> None:
-    # An HTTP/1.1 connection has no such state; one that is still being opened is None.
+    # An HTTP/1.1 connection has no `_h2_state`; a connection that is still being opened is None.
     state = getattr(connection, "_h2_state", None)
     if state is None:
         return

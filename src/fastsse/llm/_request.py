@@ -40,10 +40,10 @@ class JsonRequest:
     """A POST of JSON, sent again until its first event is received.
 
     Attributes:
-        attempts: how often it has been sent.
+        attempts: how often the request has been sent.
         sent_ns: `perf_counter_ns()` of the last attempt; 0 before the first.
         elapsed: seconds from the last attempt to its response or failure; 0 before.
-        log_context: what log records carry.
+        log_context: the `extra` of log records.
     """
 
     def __init__(
@@ -79,11 +79,11 @@ class JsonRequest:
         }
 
     async def open(self) -> EventStream:
-        """The events of the answer; the first is received, unless there is none."""
+        """Send the request; returns the events once the first is received, or none remains."""
         return await self._retried(self._open, self._timeouts.limit("total"))
 
     async def fetch(self) -> tuple[Any, bytes]:
-        """The response of an answer that does not stream, and its body."""
+        """Send the request without streaming; returns the response and its body."""
         self._streams = False
         return await self._retried(self._fetch, self._timeouts.limit("total", WHOLE_ANSWER))
 
@@ -180,7 +180,7 @@ class JsonRequest:
             await close(self._http, request, response)
 
     async def _send(self, request: Any, names: tuple[str, ...]) -> Any:
-        """The response, once its headers are received; the soonest of those timeouts counts."""
+        """Return the response once its headers are received, within the shortest named timeout."""
         limits = [(limit, name) for name in names if (limit := self._timeouts.limit(name))]
         seconds, name = min(limits, default=(None, ""))
         connect = self._timeouts.limit("connect")
@@ -193,8 +193,8 @@ class JsonRequest:
         except BaseException as error:
             await close(self._http, request)
             if is_connect_timeout(error):
-                ours = self._timeout("connect", connect, since_ns=self.sent_ns)
-                raise ours from error.__cause__
+                timeout = self._timeout("connect", connect, since_ns=self.sent_ns)
+                raise timeout from error.__cause__
             raise
 
     def _timeout(self, name: str, seconds: float | None, *, since_ns: int) -> StreamTimeout:
@@ -209,7 +209,7 @@ class JsonRequest:
             content=self._content(),
             headers=headers_for_events(headers) if self._streams else headers,
         )
-        # The client's own timeouts for writing and for its pool; ours for waits for bytes.
+        # Writing and the pool keep the client's own timeouts; `Timeouts` limit waits for bytes.
         timeouts = {"connect": self._timeouts.limit("connect"), "read": None}
         request.extensions["timeout"] = {**request.extensions.get("timeout", {}), **timeouts}
         return request
@@ -217,7 +217,7 @@ class JsonRequest:
     def _content(self) -> bytes:
         body = dict(self._body)
         if not self._streams and body.pop("stream", None) is not None:
-            # Explicitly, because some servers stream unless they are told not to.
+            # Sent explicitly, because some servers stream by default.
             body["stream"] = False
             body.pop("stream_options", None)
         return msgspec.json.encode(body)

@@ -1,4 +1,4 @@
-"""A client's errors as ours, and how its responses are closed."""
+"""Translates a client's errors to fastsse's, and closes its responses."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +11,7 @@ from ..clients import fault_of
 from ._http2 import reset_dropped
 from .errors import TransportError, TransportErrorKind
 
-# How long closing may take: the other side may not be reading any more.
+# The limit for closing, which may block if the server no longer reads.
 CLOSING_SECONDS = 1.0
 
 KINDS: dict[str, TransportErrorKind] = {
@@ -28,35 +28,35 @@ KINDS: dict[str, TransportErrorKind] = {
 
 @contextmanager
 def translate_errors(url: str) -> Iterator[None]:
-    """Raises a client's errors about its connection to that URL as ours."""
+    """Raise a client's errors about its connection to this URL as errors of fastsse."""
     try:
         yield
     except Exception as error:
-        ours = translated(url, error)
-        if ours is None:
+        translation = translated(url, error)
+        if translation is None:
             raise
-        raise ours from error
+        raise translation from error
 
 
 def translated(url: str, error: Exception) -> SSEError | None:
-    """Our error for a client's error about its connection; None for any other error."""
+    """fastsse's error for a client's error about its connection; None for any other error."""
     fault = None if isinstance(error, SSEError) else fault_of(error)
     if fault is None:
         return None
-    ours: SSEError
+    translation: SSEError
     if fault.kind == "coding":
-        ours = ProtocolError(f"the content coding cannot be decoded: {fault.reason}")
+        translation = ProtocolError(f"the content coding cannot be decoded: {fault.reason}")
     elif fault.kind in KINDS:
-        ours = TransportError(KINDS[fault.kind], url, fault.reason)
+        translation = TransportError(KINDS[fault.kind], url, fault.reason)
     else:
-        # Caused by the caller's own arguments: the client's error says it best.
+        # Caused by the caller's arguments: the client's own error is the most exact.
         return None
-    ours.__cause__ = error
-    return ours
+    translation.__cause__ = error
+    return translation
 
 
 def is_connect_timeout(error: BaseException) -> bool:
-    """Whether our error stands for the client's timeout for connecting."""
+    """Whether the client's connect timeout caused this TransportError."""
     if not isinstance(error, TransportError) or error.__cause__ is None:
         return False
     fault = fault_of(error.__cause__)
@@ -66,7 +66,7 @@ def is_connect_timeout(error: BaseException) -> bool:
 async def close(http: Any, request: Any, response: Any = None) -> None:
     """Close a response, also in a task that is being cancelled; None if it was not received.
 
-    Errors are dropped: nobody can act on them.
+    Errors are dropped: the caller cannot act on them.
     """
     # In a task of its own, because a shield does not keep asyncio's own cancellation off.
     async with anyio.create_task_group() as group:
@@ -78,14 +78,14 @@ async def _close(http: Any, request: Any, response: Any) -> None:
         with suppress(Exception):
             if response is not None:
                 await response.aclose()
-        # Without a response its HTTP version is not known.
+        # Without a response the HTTP version is not known.
         if response is None or response.http_version == "HTTP/2":
             with suppress(Exception):
                 await reset_dropped(http, request)
 
 
 async def drain(chunks: AsyncIterator[bytes], size: int, seconds: float) -> None:
-    """Drop the rest of a body, so that its connection can be used again; up to those limits."""
+    """Read and drop the rest of a body, within these limits, to reuse its connection."""
     with suppress(Exception), anyio.move_on_after(seconds):
         async for chunk in chunks:
             size -= len(chunk)

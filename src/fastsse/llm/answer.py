@@ -15,7 +15,7 @@ from .values import ValueReader, ValueStream
 T = TypeVar("T")
 W = TypeVar("W")
 
-# How much is read after the end of an answer, and for how long, to reuse its connection.
+# The most bytes and seconds that are read after the end of an answer, to reuse its connection.
 DRAIN_SIZE = 64 * 1024
 DRAIN_SECONDS = 1.0
 
@@ -28,16 +28,14 @@ logger = logging.getLogger(__name__)
 class AnswerStats(NamedTuple):
     """How much of an answer has been received, and how fast. Times are in seconds.
 
-    A token is what one delta adds, or what the server counts where its usage says so.
-
     Attributes:
         attempts: how often the request was sent.
         chunks, bytes, lines, events: received; lines are those that have ended.
         parse_failures: events that were skipped, with `on_error="skip"`.
-        tokens: deltas that added something; of a completion its tokens, of a post its values.
-        elapsed: from the request that was answered to now, or to the end. Of an answer that was
-            awaited, and of one that failed to open, only this and `attempts` are known.
-        ttft: time to first token, from that request to the chunk with the first token; None before.
+        tokens: deltas that added something; for a completion its tokens, for a post its values.
+        elapsed: from the last attempt to now, or to the end. If an answer was awaited, or failed to
+            open, only this and `attempts` are known.
+        ttft: time to first token, from that attempt to the chunk with the first token; None before.
         itl: inter-token latencies: gaps between tokens (`tokens - 1` values); 0 within a chunk.
         tpot: time per output token: the mean gap after the first token, by the server's count of
             tokens if it sends one; None before the second.
@@ -57,7 +55,7 @@ class AnswerStats(NamedTuple):
 
 
 class Answer(Generic[T, W]):
-    """An answer of a client: a stream in `async with`, or the whole of it with `await`.
+    """The answer to a call: a stream with `async with`, or the whole answer with `await`.
 
         async with client.chat(messages) as answer:
             async for delta in answer:
@@ -67,7 +65,7 @@ class Answer(Generic[T, W]):
 
     `async with` sends the request, with retries, and waits for the first event. At its end the
     connection goes back to the pool if the answer was read to its end, and is closed otherwise.
-    `await` asks for an answer that does not stream.
+    `await` requests an answer that does not stream.
 
     Attributes:
         response: the HTTP client's response; None before it is received.
@@ -113,7 +111,7 @@ class Answer(Generic[T, W]):
 
     @property
     def request_id(self) -> str | None:
-        """The server's ID of the request, for questions to those who run it."""
+        """The server's ID of the request, to report problems with; None without one."""
         headers = self._headers
         return next((headers[name] for name in REQUEST_ID_HEADERS if name in headers), None)
 
@@ -200,7 +198,7 @@ class Answer(Generic[T, W]):
     async def _leave(self, error: BaseException | None) -> None:
         events = self._events
         try:
-            # Chunks may be left: the stream said its end before the body ended.
+            # Chunks may be left: the stream reported its end before the body ended.
             if events is not None and self._reader.is_over and events.reader.is_open:
                 await drain(await events.achunks(), DRAIN_SIZE, DRAIN_SECONDS)
         finally:
@@ -212,7 +210,7 @@ class Answer(Generic[T, W]):
 
     def _failed(self, error: Exception) -> None:
         if self.response is None:
-            # A response that was refused comes with its error.
+            # A ResponseError has its response.
             self.response = getattr(error, "response", None)
         self._request.save(error)
         # The caller has the error: a warning would show it twice without a logging setup.
@@ -242,11 +240,11 @@ class Answer(Generic[T, W]):
 
 
 def gaps_between(times: "array[int]") -> list[float]:
-    """The gaps between tokens in seconds, by when each was received in nanoseconds."""
+    """The gaps between tokens in seconds, from their times in nanoseconds."""
     return [(after - before) / 1e9 for before, after in pairwise(times)]
 
 
 def time_per_token(times: "array[int]", reported: int | None) -> float | None:
-    """The mean gap in seconds, by the server's count of tokens if that is larger than ours."""
+    """The mean gap in seconds, by the server's count of tokens if it is larger than `times`."""
     gaps = max(reported or 0, len(times)) - 1
     return (times[-1] - times[0]) / 1e9 / gaps if len(times) > 1 else None

@@ -38,23 +38,23 @@ class Client:
     """Streams answers from a server with OpenAI's API, and JSON from any other server.
 
     Args:
-        http: an `httpx.AsyncClient` or `httpx2.AsyncClient`, which stays open, and whose pool,
-            proxies, certificates and HTTP versions are used.
+        http: an `httpx.AsyncClient` or `httpx2.AsyncClient`; it stays open. Its pool, proxies,
+            certificates and HTTP versions are used.
         base_url: of the server, with or without a slash or `/v1` at its end.
         api_key: sent to that server as a bearer token; None for no key.
         model: the model of calls that name none.
         timeouts: replace those of the environment and the defaults; see `Timeouts`.
-        retry: how often a request is sent before its first event; None for once.
-        max_event_size: how many bytes an event may have (see `Parser`); None for no limit.
+        retry: how often a request is sent before its first event; None for one attempt.
+        max_event_size: the most bytes that an event may have (see `Parser`); None for no limit.
         save_failed_requests: a folder where the JSON of each failed call is saved, so that it can
             be sent again; None to save nothing.
 
     Raises:
-        TypeError: http is not such a client, or an argument has the wrong type.
+        TypeError: http is not an AsyncClient, or an argument has the wrong type.
         ValueError: the URL is not absolute, the key is not a token, or a timeout is not valid, in
             the environment too.
 
-    A call raises, before its first event or between two: `TransportError`, `ResponseError`,
+    A call raises these errors, before its first event or later: `TransportError`, `ResponseError`,
     `StreamTimeout`, `StreamError`, and `ProtocolError`, whose subclasses are `DecodeError`,
     `IncompleteStreamError`, `EventTooLargeError` and `ContentTypeError`. All are `SSEError`.
     """
@@ -103,7 +103,7 @@ class Client:
         require_end: bool = True,
         **options: Any,
     ) -> Answer[Delta, Message]:
-        """Ask for a chat completion: a stream of `Delta`, or with `await` a `Message`.
+        """Request a chat completion: a stream of `Delta`, or with `await` a `Message`.
 
         Args:
             messages: the chat so far, as the server expects them.
@@ -112,8 +112,8 @@ class Client:
             headers: further headers.
             on_error: "raise" a DecodeError at the first event that is not a chunk of an answer, or
                 "skip" such events.
-            require_end: raise IncompleteStreamError if it ends without `[DONE]` or a finish
-                reason; False accepts a stream that stops without either.
+            require_end: raise IncompleteStreamError if the stream ends without `[DONE]` or a
+                finish reason; False accepts a stream that stops without either.
             options: the rest of the request, such as `temperature`, `max_tokens`, `seed`,
                 `tools`; None is left out. Usage is requested, unless `stream_options` says
                 otherwise.
@@ -145,7 +145,7 @@ class Client:
         require_end: bool = True,
         **options: Any,
     ) -> Answer[Token, Message]:
-        """Ask for a completion: a stream of `Token`, or with `await` a `Message`.
+        """Request a completion: a stream of `Token`, or with `await` a `Message`.
 
         Tokens have ids if the server sends them, as vLLM does for `return_token_ids=True`.
 
@@ -159,11 +159,10 @@ class Client:
             options: the rest of the request, such as `max_tokens`, `stop_token_ids`, `top_k`.
 
         Raises:
-            ValueError: `stream` or `timeout` is among the options, or more than one choice is
-                asked for.
+            ValueError: `stream` or `timeout` is among the options, or `n` is not 1.
         """
         if options.get("n") not in (None, 1):
-            raise ValueError(f"n: expected 1, since a Token names no choice, got {options['n']}")
+            raise ValueError(f"n: expected 1, because a Token has no index, got {options['n']}")
         return self._answer(
             "completions",
             {"prompt": prompt if isinstance(prompt, str) else list(prompt)},
@@ -211,7 +210,7 @@ class Client:
         on_error: OnError = "raise",
         require_end: bool = False,
     ) -> Answer[JsonEvent[Any], Any]:
-        """Ask any server: a stream of `JsonEvent`, or with `await` one JSON value.
+        """Send JSON to any server: a stream of `JsonEvent`, or with `await` one JSON value.
 
         Args:
             url: relative to the base URL, as links are: "embeddings" is below it, "/events" is at
@@ -222,7 +221,7 @@ class Client:
             timeouts: for this call; those not given are the client's.
             headers: further headers.
             on_error: "raise" or "skip", as for `chat`.
-            require_end: raise IncompleteStreamError if it ends without `[DONE]`.
+            require_end: raise IncompleteStreamError if the stream ends without `[DONE]`.
         """
         loads = json_decoder(type)
         return Answer(
@@ -246,14 +245,14 @@ class Client:
             raise ValueError("stream: not an option: `async with` streams, `await` does not")
         if "timeout" in options:
             raise ValueError("timeout: not an option: pass timeouts=Timeouts(...)")
-        asked: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "model": model or self.model,
             **body,
             "stream": True,
             "stream_options": {"include_usage": True},
             **options,
         }
-        given = {name: value for name, value in asked.items() if value is not None}
+        given = {name: value for name, value in fields.items() if value is not None}
         return Answer(self._request(path, given, timeouts, headers), reader, reader.whole)
 
     def _request(
@@ -265,8 +264,8 @@ class Client:
     ) -> JsonRequest:
         url = urljoin(self.base_url, url)
         # The key goes to this server only.
-        is_home = urlsplit(url)[:2] == urlsplit(self.base_url)[:2]
-        has_key = self._api_key is not None and is_home
+        is_same_server = urlsplit(url)[:2] == urlsplit(self.base_url)[:2]
+        has_key = self._api_key is not None and is_same_server
         key = {"Authorization": f"Bearer {self._api_key}"} if has_key else {}
         given = _expect("timeouts", timeouts, Timeouts)
         return JsonRequest(
@@ -289,7 +288,7 @@ def _expect(name: str, value: T | None, kind: type[T]) -> T | None:
 
 
 def _base_of(url: str) -> str:
-    """The URL that paths are appended to: with its version, or with /v1 if it has none."""
+    """The URL to append paths to; it ends with /v1 if no version is given."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError(f"base_url: expected http:// or https:// and a host, got {url!r}")

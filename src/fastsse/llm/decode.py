@@ -14,7 +14,7 @@ C = TypeVar("C", bound="Chunk")
 
 
 class Done(Enum):
-    """The type of `DONE`: an enum, so that type checkers can tell it from a value."""
+    """The type of `DONE`: an enum, so that type checkers can distinguish it from a value."""
 
     DONE = "[DONE]"
 
@@ -35,7 +35,7 @@ class Chunk(Protocol):
 _DONE_DATA = b"[DONE]"
 _ERROR_KEY = b'"error"'
 
-# What a decoder raises for data that it cannot decode; RecursionError for too deep nesting.
+# The errors of a decoder for invalid data; RecursionError for nesting that is too deep.
 _DECODER_ERRORS = (ValueError, RecursionError)
 
 
@@ -122,7 +122,7 @@ def _value_or_text(event: ServerSentEvent) -> Any:
 
 
 def stream_error(error: Any, event: ServerSentEvent) -> StreamError:
-    """Return the StreamError for the error, an object or any other value, that an event has."""
+    """The StreamError for the error in an event, which is an object or any other value."""
     return StreamError(_message_in(error), error, event)
 
 

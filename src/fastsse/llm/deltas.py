@@ -1,4 +1,4 @@
-"""`deltas`: the parts of an answer, whatever the provider; and the tokens of a completion."""
+"""`deltas`: the parts of an answer of any provider; and the tokens of a completion."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -17,8 +17,8 @@ from .values import OnError, ValueReader, ValueStream, events_of
 if TYPE_CHECKING:
     from .values import ValueSource
 
-# How many events may precede one that shows the shape, such as pings.
-NEUTRAL_EVENTS = 16
+# The most events, such as pings, before one that shows the shape.
+MAX_HELD_EVENTS = 16
 
 # The data of an event is a JSON object in every shape.
 _object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -45,7 +45,7 @@ class DeltaReader(ValueReader[Delta]):
         self._read_event: Callable[[ServerSentEvent], Sequence[Delta | Done]]
         self._read_event = self._recognise if shape is None else shape.reader()
         # Events that any shape may have, held until one shows the shape.
-        self._neutral: list[ServerSentEvent] = []
+        self._held: list[ServerSentEvent] = []
         self._begun: set[int] = set()
         self._finished: set[int] = set()
 
@@ -95,22 +95,22 @@ class DeltaReader(ValueReader[Delta]):
         shape = recognise(event)
         if shape is not None:
             self._read_event = shape.reader()
-            held, self._neutral = self._neutral, []
+            held, self._held = self._held, []
             return [*self._deltas_of(held), *self._read_event(event)]
-        self._neutral.append(event)
-        if len(self._neutral) > NEUTRAL_EVENTS:
+        self._held.append(event)
+        if len(self._held) > MAX_HELD_EVENTS:
             self._expect_shape()
         return ()
 
     def _deltas_of(self, held: list[ServerSentEvent]) -> Iterator[Delta | Done]:
         for event in held:
-            # An error of one of these must not cost the event that showed the shape.
+            # An error in a held event must not drop the event that shows the shape.
             with suppress(DecodeError):
                 yield from self._read_event(event)
 
     def _expect_shape(self) -> None:
-        if self._neutral:
-            raise UnknownShapeError(SHAPES, self._neutral[0])
+        if self._held:
+            raise UnknownShapeError(SHAPES, self._held[0])
 
 
 class TokenReader(ValueReader[Token]):
@@ -153,7 +153,7 @@ class TokenReader(ValueReader[Token]):
 def tokens_of(delta: Delta) -> Iterator[Token]:
     """One token for each id of a chunk; without ids, one token for its text, if it has any.
 
-    The text is split as the log probabilities say, if they are sent and have the same text.
+    The text is split into the tokens of the log probabilities, if these have the same text.
     Otherwise the first token has all of the text, and the others have none.
     """
     ids = delta.token_ids
@@ -196,7 +196,7 @@ def deltas(
     on_error: OnError = "raise",
     require_end: bool = False,
 ) -> DeltaStream:
-    """Read the deltas of an answer, whatever the provider.
+    """Read the deltas of an answer of any provider.
 
     Args:
         source: as for `iter_json`.
@@ -211,7 +211,7 @@ def deltas(
         The stream; nothing is read before it is iterated.
 
     Raises:
-        TypeError: the source is none of these.
+        TypeError: the source is of another type.
         ValueError: no shape has that name.
 
     While iterating: as for `iter_json`, and `UnknownShapeError`.

@@ -4,7 +4,7 @@ SSEError
 ├── ProtocolError               of the core: the server sent data that cannot be read
 │   ├── DecodeError             the data of an event is not JSON, not UTF-8, or of another type
 │   ├── IncompleteStreamError   the stream ended before [DONE] or a finish reason
-│   └── UnknownShapeError       the stream has none of the wire formats that `deltas` reads
+│   └── UnknownShapeError       the stream is in no wire format that `deltas` reads
 ├── StreamError                 the server reported an error in the stream
 └── TransportError              the connection was refused, timed out, or broke
 """
@@ -38,7 +38,7 @@ class DecodeError(ProtocolError):
 class IncompleteStreamError(ProtocolError):
     """The stream ended before `[DONE]`, and before a finish reason in formats that have one.
 
-    All that was received was delivered before, and is not the whole answer.
+    The events received were delivered before; the answer is incomplete.
 
     Attributes:
         events: how many events were received.
@@ -78,7 +78,7 @@ class StreamError(SSEError):
         return self.error.get("code") if isinstance(self.error, dict) else None
 
     def __str__(self) -> str:
-        about = ", ".join(str(what) for what in (self.type, self.code) if what is not None)
+        about = ", ".join(str(value) for value in (self.type, self.code) if value is not None)
         return f"the server reports an error in the stream: {self.message}" + (
             f" ({about})" if about else ""
         )
@@ -90,8 +90,8 @@ class TransportError(SSEError):
     Attributes:
         kind: "dns" if the host name has no address, "refused" if no connection could be opened,
             "tls" if TLS failed or the certificate is not trusted, "timeout" if the client's
-            own timeout for sending or for its pool passed, "broken" if an open connection failed.
-        url: the URL of the request, without what may be secret.
+            own timeout for sending or for its pool expired, "broken" if an open connection failed.
+        url: the URL of the request, without user, password and query.
         reason: the message of the client's error.
     """
 
@@ -103,7 +103,7 @@ class TransportError(SSEError):
 
     def __str__(self) -> str:
         problem = {
-            "dns": "failed, as its host name cannot be resolved",
+            "dns": "failed, because its host name cannot be resolved",
             "refused": "was refused",
             "tls": "failed in TLS",
             "timeout": "timed out",
@@ -113,7 +113,7 @@ class TransportError(SSEError):
 
 
 class UnknownShapeError(ProtocolError):
-    """The stream has none of the shapes (wire formats) that `deltas` reads.
+    """The stream is in no shape (wire format) that `deltas` reads.
 
     Attributes:
         known: the names of the shapes that `deltas` reads.

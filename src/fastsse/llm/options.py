@@ -17,19 +17,19 @@ Seconds = float | None | UnsetType
 class Timeouts(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True
 ):
-    """Timeouts in seconds; None for no limit. One that is not given is inherited.
+    """Timeouts in seconds; None for no limit. A timeout that is not given is inherited.
 
-    A call inherits from its client, that from the environment (`FASTSSE_CONNECT_TIMEOUT` and so
-    on, where 0 is no limit), and that from the defaults.
+    A call inherits from its client, the client from the environment (`FASTSSE_CONNECT_TIMEOUT` and
+    so on, where 0 means no limit), and the environment from the defaults.
 
     Attributes:
         connect: until the connection is open; 30 by default.
         headers: from the request to the headers of the response; no limit by default.
         first_event: from the request to the first event; 30 by default.
-        idle: for each wait for bytes after the first event, or from the response on where
-            `first_event` has no limit; 60 by default.
-        total: for the whole call, retries and their waits included; no limit by default, and 600
-            for an answer that does not stream, which shows nothing before it is whole.
+        idle: for each wait for bytes after the first event, or after the headers if `first_event`
+            has no limit; 60 by default.
+        total: for the whole call, including retries and their waits; no limit by default, but 600
+            for an answer that does not stream.
 
     Raises:
         TypeError: a timeout is not a number.
@@ -49,7 +49,7 @@ class Timeouts(
                 expect_seconds(name, value)
 
     def inherit(self, other: "Timeouts") -> "Timeouts":
-        """These timeouts, and those of the other that are not given here."""
+        """A copy of these timeouts; those that are not given are taken from `other`."""
         given = {
             name: getattr(other, name) if getattr(self, name) is UNSET else getattr(self, name)
             for name in self.__struct_fields__
@@ -57,7 +57,7 @@ class Timeouts(
         return Timeouts(**given)
 
     def limit(self, name: str, default: float | None = None) -> float | None:
-        """The timeout of that name; the default if it is not given."""
+        """The timeout with this name; the default if it is not given."""
         value: Seconds = getattr(self, name)
         return default if value is UNSET else value
 
@@ -91,16 +91,16 @@ WHOLE_ANSWER = 600.0
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """How often a request is sent until its first event; once one is received, never again.
+    """How often a request is sent until its first event is received; never after that.
 
     A request is sent again if the connection cannot be opened or breaks, for a status of 408, 429
     or 5xx, and if neither headers nor a first event is received in time. The wait grows
     exponentially, with jitter; the response's `Retry-After` replaces it.
 
     Attributes:
-        attempts: at most; 1 for no retry.
+        attempts: the most attempts; 1 for no retry.
         wait_initial, wait_max, wait_jitter: seconds, as in stamina.
-        longest_retry_after: seconds; if the server asks for more, its response is raised.
+        longest_retry_after: seconds; a response with a longer `Retry-After` is raised.
 
     Raises:
         TypeError: attempts is not an int, or a number of seconds is not a number.
@@ -119,12 +119,12 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
             expect_duration(name, getattr(self, name))
 
     def wait_for(self, error: Exception) -> bool | float:
-        """Whether to send the request again; the seconds to wait if the server says them."""
+        """Whether to send the request again; the seconds to wait if the server gives them."""
         if isinstance(error, TransportError):
             return True
         if isinstance(error, StreamTimeout):
             return error.timeout in ("connect", "headers", "first_event")
         if isinstance(error, ResponseError) and is_passing_status(error):
-            asked = retry_after(error)
-            return (asked or True) if asked <= self.longest_retry_after else False
+            seconds = retry_after(error)
+            return (seconds or True) if seconds <= self.longest_retry_after else False
         return False

@@ -1,6 +1,6 @@
-"""What an answer consists of, in the same words for every provider.
+"""The parts of an answer, in the same words for every provider.
 
-`Delta` and its parts are what one chunk adds. `Message` and its parts are the whole answer.
+A chunk adds a `Delta` to each choice. A `Message` is the whole answer.
 """
 
 from typing import Any, NamedTuple
@@ -12,9 +12,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
     """Numbers of tokens, as the server reports them; None for each that it does not report.
 
     Attributes:
-        prompt_tokens: tokens of the prompt, with those read from a cache and written to one.
-        completion_tokens: tokens of the answer, with those of reasoning.
-        total_tokens: the server's sum of both; ours if the server reports no sum.
+        prompt_tokens: tokens of the prompt, including those read from or written to a cache.
+        completion_tokens: tokens of the answer, including those of reasoning.
+        total_tokens: the sum of both, from the server or computed if the server reports none.
         cached_tokens: tokens of the prompt that were read from a cache.
         cache_write_tokens: tokens of the prompt that were written to a cache.
         reasoning_tokens: tokens of the answer that were spent on reasoning.
@@ -61,14 +61,14 @@ class ToolCallDelta(
 class Delta(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_omit_defaults=True, gc=False
 ):
-    """What a chunk adds to one choice of an answer.
+    """The part of an answer that a chunk adds to one choice.
 
     Attributes:
         text: text of the answer, or of a refusal.
         reasoning: text of the reasoning before the answer.
         tool_calls: parts of tool calls.
         finish_reason: why the choice ended: "stop", "length", "tool_calls" or "content_filter",
-            whatever word the provider has for it; any other reason as received. None before.
+            whichever word the provider uses for it; any other reason as received. None before.
         usage: of the whole answer so far; a later one completes it.
         token_ids: the ids of the text's tokens, from servers that send them.
         index: of the choice.

@@ -1,4 +1,4 @@
-"""`iter_json`: the JSON values of a stream; and what every stream of values has in common."""
+"""`iter_json`: the JSON values of a stream; and the base classes of all streams of values."""
 
 import logging
 from array import array
@@ -38,20 +38,20 @@ logger = logging.getLogger(__name__)
 
 
 class ValueReader(Generic[T]):
-    """Turns the events of a `StreamReader` into values; subclasses say how, in `read`.
+    """Turns the events of a `StreamReader` into values; subclasses implement `read`.
 
     Events are read one by one as their values are taken, so that a loop that ends early leaves
     the rest to the stream of events.
 
     Args:
         on_error: "raise" or "skip" a DecodeError.
-        require_end: raise IncompleteStreamError if the stream stops before its end.
+        require_end: raise IncompleteStreamError if the stream stops before it is complete.
 
     Attributes:
         events: the reader of the events.
         pending: the values that are received and not yielded.
-        is_done: whether the stream said that it ends, such as with `[DONE]`.
-        is_over: whether no more chunks are to be received.
+        is_done: whether the stream reported its end, for example with `[DONE]`.
+        is_over: whether the reader needs no more chunks.
         parse_failures: events skipped.
         log_context: gives the `extra` of log records.
     """
@@ -63,13 +63,13 @@ class ValueReader(Generic[T]):
         self.is_done = self.is_over = False
         self.error: Exception | None = None
         self.log_context: Callable[[], dict[str, Any]] = dict
-        # Called with `received_at_ns` for each token. A bounded deque is a C function that forgets.
+        # Called with `received_at_ns` for each token. This deque drops it, without a Python call.
         self._note: Callable[[int], None] = deque[int](maxlen=0).append
         self._require_end = require_end
         self._read = self.read if on_error == "raise" else self._read_or_skip
 
     def read_from(self, events: StreamReader) -> None:
-        """Take the events of that reader, those that are pending first."""
+        """Take the events of this reader, the pending ones first."""
         self.events = events
         self.pending: Iterator[T] = self._values(events.pending)
 
@@ -80,10 +80,10 @@ class ValueReader(Generic[T]):
         return times
 
     def read(self, event: ServerSentEvent) -> Sequence[T]:
-        """The values of an event; sets `is_done` at the end, after which it gives none.
+        """The values of an event; sets `is_done` at the end, and gives none after it.
 
         Raises:
-            SSEError: the event has no value; if it is a DecodeError, it may be skipped.
+            SSEError: the event has no value; `on_error` may skip a DecodeError.
         """
         raise NotImplementedError
 
@@ -93,7 +93,7 @@ class ValueReader(Generic[T]):
         return self.is_done
 
     def read_first(self) -> None:
-        """Read the first pending event now, so that an error of it is raised now."""
+        """Read the first pending event now, so that its error is raised now."""
         for event in self.events.pending:
             self.pending = chain(self._read(event), self._values(self.events.pending))
             return
@@ -144,7 +144,7 @@ class ValueReader(Generic[T]):
 
     def _skip(self, error: DecodeError) -> None:
         self.parse_failures += 1
-        # One warning per stream: where one event cannot be decoded, many cannot.
+        # One warning per stream: if one event cannot be decoded, often many cannot.
         level = logging.WARNING if self.parse_failures == 1 else logging.DEBUG
         logger.log(
             level,
@@ -158,9 +158,9 @@ class ValueReader(Generic[T]):
 class ValueStream(Stream[T]):
     """The values of a stream of events, for `for` or `async for`.
 
-    It ends where the stream says that it ends. A second loop goes on where the first stopped;
-    after an error it raises the error again. `with` and `async with` close the source at their
-    end, as `close` and `aclose` do.
+    It ends when the stream reports its end. A second loop continues where the first stopped; after
+    an error it raises the error again. `with` and `async with` close the source at their end, as
+    `close` and `aclose` do.
     """
 
     def __init__(self, events: EventStream, reader: ValueReader[T]) -> None:
@@ -226,7 +226,7 @@ class JsonEvent(NamedTuple, Generic[T]):
     """An event with a JSON value.
 
     Attributes:
-        event: the event type; "message" where the stream named none.
+        event: the event type; "message" if the stream set none.
         value: the decoded data.
     """
 
@@ -235,14 +235,14 @@ class JsonEvent(NamedTuple, Generic[T]):
 
 
 class EventReader(JsonReader[T]):
-    """Reads the same, each value with its event's type."""
+    """Reads one JSON value from each event, with the event's type."""
 
     def read(self, event: ServerSentEvent) -> Sequence[JsonEvent[T]]:  # type: ignore[override]
         return [JsonEvent(event.event, value) for value in super().read(event)]
 
 
 class ItemReader(StreamReader):
-    """Reads an iterable whose items are chunks of bytes, or are events already."""
+    """Reads an iterable of chunks of bytes, or of events."""
 
     __slots__ = ("_source", "_takes_events")
 
@@ -261,25 +261,25 @@ class ItemReader(StreamReader):
     def _receive_event(self, event: Any) -> Iterator[ServerSentEvent]:
         if not _is_event(event):
             name = type(event).__qualname__
-            raise TypeError(f"expected events only, as the first item is one, got {name}")
-        # A source of events that knows when their bytes were received says so.
+            raise TypeError(f"expected an event, like the first item, got {name}")
+        # A source of events may know when their bytes were received.
         received = getattr(self._source, "received_at_ns", 0) or perf_counter_ns()
         return self.deliver((event,), received)
 
 
 def _is_event(item: Any) -> bool:
-    # Of either twin, since a pickle may bring one of the other.
+    # Either twin's event, because a pickle may contain the other's.
     return hasattr(item, "data_bytes") and hasattr(item, "event")
 
 
 def events_of(source: Any, *, max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE) -> EventStream:
     """The events of a stream, a response, bytes, or an iterable of events.
 
-    At the end of all but a stream, an event without its blank line is delivered as well: what a
-    stream that was cut off has left must show, as a value or as a DecodeError.
+    Unless the source is a stream, a last event without its blank line is delivered too: the rest of
+    a stream that was cut off must be reported, as a value or as a DecodeError.
 
     Raises:
-        TypeError: the source is none of these.
+        TypeError: the source is of another type.
     """
     if isinstance(source, EventStream):
         return source
@@ -325,8 +325,8 @@ def iter_json(
             iterable of events. For timeouts: `iter_json(iter_events(response, idle_timeout=60))`.
             A last event without its blank line counts, unless the source is an `EventStream`.
         type: the type of each value, such as a `msgspec.Struct`; None for any JSON.
-        max_event_size: how many bytes an event may have; None for no limit. The limit of an
-            `EventStream` is its own.
+        max_event_size: the most bytes that an event may have; None for no limit. An `EventStream`
+            has its own limit.
         on_error: "raise" a DecodeError at the first event that cannot be decoded, or "skip" such
             events: the first is logged as a warning, later ones at debug level.
         require_end: raise IncompleteStreamError if the stream ends without `[DONE]`.
@@ -335,8 +335,8 @@ def iter_json(
         The stream; nothing is read before it is iterated.
 
     Raises:
-        TypeError: the source is none of these.
-        ValueError: `on_error` is neither.
+        TypeError: the source is of another type.
+        ValueError: `on_error` is neither "raise" nor "skip".
 
     While iterating: `StreamError` for an error in the stream (an event of type `error`, or a
     value whose `error` is not null), `DecodeError`, `IncompleteStreamError`, each after the values

@@ -18,7 +18,7 @@ from fastsse.llm import (
     Usage,
     deltas,
 )
-from fastsse.llm.deltas import NEUTRAL_EVENTS
+from fastsse.llm.deltas import MAX_HELD_EVENTS
 from fastsse.llm.shapes import SHAPES
 
 NEUTRAL = {"choices": []}
@@ -35,7 +35,7 @@ class TestShapes:
 
     @pytest.mark.parametrize("shape", HI)
     def test_are_recognised_after_what_may_be_of_any(self, way: str, shape: str) -> None:
-        neutral = sse(json.dumps(NEUTRAL)) * NEUTRAL_EVENTS
+        neutral = sse(json.dumps(NEUTRAL)) * MAX_HELD_EVENTS
         got = read(way, deltas, [neutral, HI[shape]])
         assert (texts(got), got.error) == (["Hi"], None)
 
@@ -58,7 +58,7 @@ class TestShapes:
 
 class TestUnknownShapes:
     def test_are_an_error_that_lists_those_known(self, way: str) -> None:
-        data = ['{"hello": 1}', *['{"world": 2}'] * NEUTRAL_EVENTS]
+        data = ['{"hello": 1}', *['{"world": 2}'] * MAX_HELD_EVENTS]
         got = read(way, deltas, [sse(*data, chat("late"))])
         assert got.values == []
         assert isinstance(got.error, UnknownShapeError)
@@ -69,7 +69,7 @@ class TestUnknownShapes:
         assert '{"hello": 1}' in str(got.error)
 
     def test_are_found_no_later_than_that(self, way: str) -> None:
-        left = iter([sse(*['{"hello": 1}'] * (NEUTRAL_EVENTS + 1)), b"unread"])
+        left = iter([sse(*['{"hello": 1}'] * (MAX_HELD_EVENTS + 1)), b"unread"])
         assert isinstance(read(way, deltas, left).error, UnknownShapeError)
         assert next(left) == b"unread"
 

@@ -85,7 +85,7 @@ class TestSources:
             assert f"bytes-like object, got {name}" in str(got.error)
         got = read(way, iter_json, [event("1"), item])
         assert got.values == [1]
-        assert str(got.error) == f"expected events only, as the first item is one, got {name}"
+        assert str(got.error) == f"expected an event, like the first item, got {name}"
 
     def test_events_after_bytes(self, way: str) -> None:
         got = read(way, iter_json, [STREAM, event("1")])
@@ -109,9 +109,9 @@ class TestSources:
         async def request() -> None:
             """Nothing."""
 
-        with closing(request()) as waiting, pytest.raises(TypeError, match="awaited"):
+        with closing(request()) as waiting, pytest.raises(TypeError, match="await it first"):
             iter_json(waiting)
-        with httpx.Client() as client, pytest.raises(TypeError, match="which may give one in"):
+        with httpx.Client() as client, pytest.raises(TypeError, match="enter it with"):
             iter_json(client.stream("GET", "http://127.0.0.1:1/"))
 
     def test_one_that_raises(self, way: str) -> None:

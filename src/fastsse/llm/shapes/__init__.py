@@ -38,7 +38,7 @@ SHAPES: Final = {
 
 
 def recognise(event: ServerSentEvent) -> Shape | None:
-    """The shape of a stream that contains this event; None if any shape may contain it.
+    """The shape of a stream that contains this event; None if the event does not show it.
 
     Raises:
         StreamError: the event reports an error.

@@ -1,4 +1,4 @@
-"""Choices: what OpenAI's chats and completions share, and with them all compatible servers."""
+"""The choices of OpenAI's chats and completions, and of all compatible servers."""
 
 import logging
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from ._wire_types import OpenAIUsage, Struct, finish_reason, objects_in
 
 logger = logging.getLogger(__name__)
 
-# Compatible servers and gateways pass on the words of their engine or of the provider behind them.
+# Compatible servers and gateways send the words of their engine or of the provider behind them.
 COMPATIBLE_FINISH_REASONS = {
     "COMPLETE": "stop",
     "STOP": "stop",

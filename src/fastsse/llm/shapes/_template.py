@@ -13,7 +13,7 @@ from ._wire_types import Deltas, Read
 
 # Templates to try before giving up.
 MAX_TEMPLATES = 8
-# The text of a probe: a chunk made of a template, to see whether only the text differs.
+# The text of a probe: a chunk made from a template, to check that only the text differs.
 PROBE = "\x00probe"
 
 # OpenAI pads chunks with letters, so that their length does not reveal the text.
@@ -76,8 +76,8 @@ class TemplateReader:
         if not found or not tail:
             return
         self._templates_left -= 1
-        # The probe must give its own text and nothing else. It does not if the string found is
-        # another field's, or if the chunk adds more than its text.
+        # The probe must give its own text and nothing else. It does not if the string found belongs
+        # to another field, or if the chunk adds more than its text.
         probe = ServerSentEvent(event=event.event, data_bytes=head + _encode_text(PROBE) + tail)
         with suppress(SSEError):
             if list(self._read_any(probe)) == [Delta(text=PROBE, index=delta.index)]:
@@ -87,6 +87,6 @@ class TemplateReader:
 
 
 def _around_padding(tail: bytes) -> tuple[bytes, bytes]:
-    """The bytes of a tail before its padding, and after it; b"" and all if it has no padding."""
+    """Split a tail into the bytes before and after its padding; without any, into b"" and all."""
     found = PADDING.search(tail)
     return (b"", tail) if found is None else (tail[: found.end(1)], tail[found.end() :])

@@ -1,7 +1,7 @@
-"""What the files of several wire formats use: `Shape`, and the parts of chunks that they share.
+"""`Shape`, and the parts of chunks that several wire formats share.
 
 A struct declares only the fields that are read; all others are skipped. Every field may be null,
-since some server sends null for it.
+because some server sends null for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -108,7 +108,7 @@ class IncompleteDetails(Struct):
 
 
 def finish_reason(word: str | None, table: Mapping[str, str]) -> str | None:
-    """Our word for a provider's finish reason; a word that is not in the table is returned as is.
+    """fastsse's word for a provider's finish reason; a word that is not in the table is unchanged.
 
     An empty word is None, as a null is.
     """
@@ -127,5 +127,5 @@ def objects_in(value: Any) -> list[dict[str, Any]]:
 
 
 def tool_call_delta(**fields: Any) -> Delta:
-    """A delta with one part of a tool call, of these fields."""
+    """A delta with one part of a tool call, which has these fields."""
     return Delta(tool_calls=(ToolCallDelta(**fields),))

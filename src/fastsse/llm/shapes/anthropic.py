@@ -92,9 +92,9 @@ _decode_chunk = msgspec.json.Decoder(_MessagesChunk).decode
 
 
 class _Reader:
-    """Keeps which blocks are calls that the client answers, and the usage so far.
+    """Keeps the blocks that are calls for the client to run, and the usage so far.
 
-    The deltas of the server's own calls look the same. A later usage has only what has changed.
+    The deltas of calls that the server runs look the same. A later usage has only changed numbers.
     """
 
     def __init__(self) -> None:

@@ -84,7 +84,7 @@ _decode_chunk = msgspec.json.Decoder(_GeminiChunk).decode
 
 
 class _Reader:
-    """Keeps which candidates called a tool: they end with STOP, maybe some chunks later."""
+    """Keeps the candidates that called a tool: they end with STOP, maybe some chunks later."""
 
     def __init__(self) -> None:
         self._called: set[int] = set()

@@ -68,7 +68,7 @@ def read_chunk(event: ServerSentEvent) -> Deltas:
             return (Delta(text="".join(texts)),)
         case "thread.run.step.delta":
             step = delta.step_details or _Step()
-            # The server answers the calls of its own tools, which have no `function`.
+            # The server itself runs calls of its own tools, which have no `function`.
             calls = tuple(call.to_delta() for call in step.tool_calls or () if call.function)
             return (Delta(tool_calls=calls),) if calls else ()
         case "thread.run.completed" | "thread.run.incomplete" | "thread.run.requires_action":

@@ -73,7 +73,7 @@ class _ChatChunk(Chunk):
 
 
 class _WholeChoice(Choice):
-    """Has a message if it is of a chat, a text if it is of a completion."""
+    """A choice of a chat, with a message, or of a completion, with a text."""
 
     message: _Content | None = None
     text: str | None = None
@@ -97,7 +97,7 @@ def read_chunk(event: ServerSentEvent) -> Deltas:
     if usage is None and chunk.x_groq is not None:
         usage = chunk.x_groq.usage
     if len(choices) == 1 and usage is None and (text := _only_text(choices[0])):
-        # Most chunks have only text, and the general way takes three times as long.
+        # Most chunks have only text, and the code below takes three times as long.
         return (Delta(text=text, index=choices[0].index or 0),)
     deltas: list[Delta] = []
     for choice in choices:
@@ -156,7 +156,7 @@ def message_of(body: bytes) -> Message:
 
     Raises:
         StreamError: the body is an error object.
-        DecodeError: the body is not JSON, or not such an answer.
+        DecodeError: the body is not JSON, or not a chat or completion.
     """
     event = ServerSentEvent(data_bytes=body)
     whole = decode_chunk(event, _decode_whole)

@@ -74,7 +74,7 @@ class _ResponseChunk(Chunk):
 
 
 _decode_chunk = msgspec.json.Decoder(_ResponseChunk).decode
-# Calls that the client answers; the server answers the calls of all other types itself.
+# Calls for the client to run; the server itself runs the calls of all other types.
 _CLIENT_CALLS = {"function_call", "custom_tool_call"}
 
 
