@@ -213,14 +213,14 @@ class TestUnknown:
             (lambda: b"data: x", "bytes"),
             (lambda: {b"data: x": 1}, "dict"),
             (lambda: httpx.Request("GET", "http://server/"), "Request"),
-            (httpx.AsyncClient, "AsyncClient, .*in `with` or `async with`"),
+            (httpx.AsyncClient, "AsyncClient: pass the response that `with` or `async with` gives"),
             (
                 lambda: httpx.stream("GET", "http://server/"),
-                "_GeneratorContextManager, .*in `with` or `async with`",
+                "_GeneratorContextManager: pass the response that `with` or `async with` gives",
             ),
             (
                 lambda: httpx.AsyncClient().stream("GET", "http://server/"),
-                "_AsyncGeneratorContextManager, .*in `with` or `async with`",
+                "_AsyncGeneratorContextManager: pass the response that `with` or `async with` gives",
             ),
             (
                 lambda: (

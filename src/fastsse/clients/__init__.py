@@ -51,7 +51,7 @@ def source_of(source: Any) -> Source:
     if isinstance(source, Awaitable):
         name += ": await it first"
     elif isinstance(source, (AbstractContextManager, AbstractAsyncContextManager)):
-        name += ": enter it with `with` or `async with` first"
+        name += ": pass the response that `with` or `async with` gives"
     raise TypeError(f"expected a response of {', '.join(CLIENTS)}, got {name}")
 
 

@@ -111,7 +111,7 @@ class TestSources:
 
         with closing(request()) as waiting, pytest.raises(TypeError, match="await it first"):
             iter_json(waiting)
-        with httpx.Client() as client, pytest.raises(TypeError, match="enter it with"):
+        with httpx.Client() as client, pytest.raises(TypeError, match="pass the response that"):
             iter_json(client.stream("GET", "http://127.0.0.1:1/"))
 
     def test_one_that_raises(self, way: str) -> None:
