@@ -4,7 +4,7 @@ import time
 from calendar import timegm
 from collections.abc import Mapping
 from email.utils import parsedate
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from ._errors import ResponseError
@@ -12,6 +12,15 @@ from ._errors import ResponseError
 # Besides 5xx: Request Timeout and Too Many Requests.
 PASSING_STATUSES = {408, 429}
 DEFAULT_HEADERS = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+
+
+class HttpClient(Protocol):
+    """The methods of a client of httpx or httpx2, sync or async, that fastsse calls."""
+
+    @property
+    def build_request(self) -> Any: ...
+    @property
+    def send(self) -> Any: ...
 
 
 def is_passing_status(error: ResponseError) -> bool:

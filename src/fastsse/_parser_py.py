@@ -6,8 +6,7 @@ has the same tags and the same steps, in the same order. A chunk goes feed -> _s
 _dispatch at a blank line.
 
 An incomplete line is buffered until its end arrives. Once its field name is known, only bytes that
-can affect an event are stored. Its size is computed from its length, so no byte is read again for
-each chunk, and the work is linear in the bytes for every chunking.
+can affect an event are stored. No chunk reads that line again, so the work is linear.
 """
 
 from __future__ import annotations

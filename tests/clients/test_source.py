@@ -220,7 +220,7 @@ class TestUnknown:
             ),
             (
                 lambda: httpx.AsyncClient().stream("GET", "http://server/"),
-                "_AsyncGeneratorContextManager: pass the response that `with` or `async with` gives",
+                "_AsyncGeneratorContextManager: pass the response that `with` or `async with`",
             ),
             (
                 lambda: (

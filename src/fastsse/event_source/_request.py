@@ -28,7 +28,7 @@ class EventsRequest:
         TypeError: an option is unknown, or the body cannot be sent again.
     """
 
-    def __init__(self, client: Any, method: str, url: Any, options: dict[str, Any]) -> None:
+    def __init__(self, client: Any, method: str, url: object, options: dict[str, object]) -> None:
         _expect_options(options)
         self._client = client
         self._auth = {"auth": options.pop("auth")} if "auth" in options else {}
@@ -45,7 +45,7 @@ class EventsRequest:
         return Redirects(request, self._auth, self._redirects)
 
 
-def _expect_options(options: dict[str, Any]) -> None:
+def _expect_options(options: dict[str, object]) -> None:
     unknown = sorted(set(options) - OPTIONS)
     if unknown:
         raise TypeError(f"EventSource() got an unexpected keyword argument {unknown[0]!r}")

@@ -4,24 +4,17 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from inspect import isawaitable, iscoroutinefunction
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Self
 
 import anyio
 
 from .._arguments import DEFAULT_MAX_EVENT_SIZE, expect, expect_attempts, expect_seconds
-from .._http import without_secrets
+from .._http import HttpClient, without_secrets
 from .._parser import ServerSentEvent
 from .._stream import EventStream, StreamStats
 from ._machine import Machine
 from ._policy import Reconnection, ReconnectPolicy
 from ._request import EventsRequest
-
-
-class HttpClient(Protocol):
-    """A client of httpx or httpx2, sync or async."""
-
-    def build_request(self, method: str, url: Any, **options: Any) -> Any: ...
-    def send(self, request: Any, **options: Any) -> Any: ...
 
 
 class EventSource:
@@ -74,7 +67,7 @@ class EventSource:
         self,
         client: HttpClient,
         method: str,
-        url: Any,
+        url: object,
         *,
         last_event_id: str = "",
         max_event_size: int | None = DEFAULT_MAX_EVENT_SIZE,
@@ -84,7 +77,7 @@ class EventSource:
         attempts: int | None = 10,
         reset_after: float = 60.0,
         on_reconnect: Callable[[Reconnection], Any] | None = None,
-        **request: Any,
+        **request: object,
     ) -> None:
         if not hasattr(client, "build_request"):
             kind = type(client).__qualname__

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar, overload
 from urllib.parse import urljoin, urlsplit
 
 from .._arguments import DEFAULT_MAX_EVENT_SIZE, expect_limit
-from .._http import without_secrets
+from .._http import HttpClient, without_secrets
 from ._request import JsonRequest
 from .answer import Answer
 from .deltas import DeltaReader, TokenReader
@@ -23,13 +23,9 @@ TOKEN = re.compile("[!-~]+")
 VERSION = re.compile(r"v\d+[a-z0-9]*")
 
 
-class HttpClient(Protocol):
+class AsyncHttpClient(HttpClient, Protocol):
     """The methods of an `httpx.AsyncClient` or `httpx2.AsyncClient` that `Client` calls."""
 
-    @property
-    def build_request(self) -> Any: ...
-    @property
-    def send(self) -> Any: ...
     @property
     def aclose(self) -> Any: ...
 
@@ -61,7 +57,7 @@ class Client:
 
     def __init__(
         self,
-        http: HttpClient,
+        http: AsyncHttpClient,
         *,
         base_url: str,
         api_key: str | None = None,

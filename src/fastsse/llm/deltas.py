@@ -8,11 +8,12 @@ import msgspec
 
 from .._arguments import DEFAULT_MAX_EVENT_SIZE
 from .._parser import ServerSentEvent
+from ._events import events_of
 from .decode import DONE, Done, decode
 from .errors import DecodeError, UnknownShapeError
 from .shapes import SHAPES, Shape, message_of, recognise, shape_named
 from .types import Delta, Message, Token, Usage
-from .values import OnError, ValueReader, ValueStream, events_of
+from .values import OnError, ValueReader, ValueStream
 
 if TYPE_CHECKING:
     from .values import ValueSource
@@ -29,7 +30,8 @@ class DeltaReader(ValueReader[Delta]):
 
     Args:
         shape: the wire format; None to recognise it from the first events.
-        on_error, require_end: see `ValueReader`.
+        on_error: as of `ValueReader`.
+        require_end: as of `ValueReader`.
 
     Attributes:
         usage: the tokens used, as far as the server reported them.

@@ -36,10 +36,6 @@ async def aread(client: httpx.AsyncClient) -> None:
 
 facts(httpx_sse.ServerSentEvent("e", None, "1", 5))
 """
-WRONGLY_TYPED = """facts("x")
-httpx_sse.ServerSentEvent().data = "x"
-httpx_sse.ServerSentEvent(retry="5")
-"""
 
 
 def test_types(tmp_path: Path) -> None:
