@@ -109,7 +109,7 @@ class Stream(Generic[T]):
         raise StopIteration
 
     async def __anext__(self) -> T:
-        # The same as __aiter__, because an async generator per item would have to be closed.
+        # Not by __aiter__: each item would leave an async generator that has to be closed.
         reader = self.reader
         reader.expect_open()
         self.expect_loop(is_async=True)
@@ -142,9 +142,9 @@ class Stream(Generic[T]):
 
 
 class _Failures:
-    """Passes an exception to the reader, raises the error that it returns, and closes the source.
+    """Passes an exception to the reader, and raises the error that the reader returns.
 
-    After a client's own error, the client's `with` closes the source.
+    An SSEError closes the source. After a client's own error, the user's `with` closes it.
     """
 
     def __init__(self, stream: Stream[Any]) -> None:
@@ -158,12 +158,12 @@ class _Failures:
     ) -> None:
         if error is None or kind is GeneratorExit:
             return
-        fault = self._stream.reader.fail(error)
-        if isinstance(fault, SSEError):
+        to_raise = self._stream.reader.fail(error)
+        if isinstance(to_raise, SSEError):
             with suppress(Exception):
                 self._stream.close()
-        if fault is not error:
-            raise fault from fault.__cause__
+        if to_raise is not error:
+            raise to_raise from to_raise.__cause__
 
     async def __aenter__(self) -> None:
         pass
@@ -173,9 +173,9 @@ class _Failures:
     ) -> None:
         if error is None or kind is GeneratorExit:
             return
-        fault = self._stream.reader.fail(error)
-        if isinstance(fault, SSEError):
+        to_raise = self._stream.reader.fail(error)
+        if isinstance(to_raise, SSEError):
             with suppress(Exception):
                 await self._stream.aclose()
-        if fault is not error:
-            raise fault from fault.__cause__
+        if to_raise is not error:
+            raise to_raise from to_raise.__cause__

@@ -43,7 +43,8 @@ class StreamReader:
 
     Args:
         parser: parses the chunks.
-        flush_at_end: at the end of the stream, also deliver an event without its blank line.
+        flush_at_end: also deliver an event that the end of the stream cut off before its blank
+            line; by the standard it is dropped.
         started_ns: `perf_counter_ns()` of the start of all clocks; 0 to start at `begin`.
         explain: gives the error of fastsse for an exception of the source; gives None to keep it.
 
@@ -104,11 +105,11 @@ class StreamReader:
 
     @property
     def last_event_id(self) -> str:
-        """The ID of the event last yielded; once none is pending, the stream's."""
-        waiting = length_hint(self.pending)
-        if not waiting:
+        """The ID of the event last yielded; once all are yielded, the parser's."""
+        unyielded = length_hint(self.pending)
+        if not unyielded:
             return self._parser.last_event_id
-        return self._batch[-waiting - 1].id if waiting < len(self._batch) else ""
+        return self._batch[-unyielded - 1].id if unyielded < len(self._batch) else ""
 
     @property
     def retry(self) -> int | None:
@@ -152,6 +153,7 @@ class StreamReader:
         self._bytes += len(chunk)
         if not batch:
             self._chunks_without_event += 1
+            # It is exhausted: a chunk is received only when no event is pending.
             return self.pending
         # The same as `deliver`, without the cost of a call for each chunk.
         if self._first_event_ns is None:
@@ -163,7 +165,7 @@ class StreamReader:
         return pending
 
     def end(self) -> Iterator[ServerSentEvent]:
-        """The last batch, at the end of the stream: the event of `flush_at_end`, or nothing."""
+        """The event that was cut off by the end of the stream, if `flush_at_end`; else nothing."""
         self._ended_ns = now = perf_counter_ns()
         self.is_over = True
         batch = self._parser.flush() if self._flush_at_end else []

@@ -1,8 +1,8 @@
 """The HTTP clients whose responses `iter_events` reads: one file for each.
 
 Each file has two functions, and does not import its client: `source` makes the source of a
-response, and `fault` the transport fault of an exception. A new client needs one file and one line
-here.
+response, and `fault` the transport fault of an exception. A new client needs one file, and an
+import and a row here.
 """
 
 from collections.abc import Awaitable
@@ -26,6 +26,7 @@ class Client(Protocol):
         """The fault of an exception; None without one, or if it is not of this client."""
 
 
+# By the names that the TypeError of `source_of` lists.
 CLIENTS: dict[str, Client] = {
     "httpx, httpx2": httpx,
     # Before aiohttp, whose file looks at `content`: that reads the whole body of these responses.

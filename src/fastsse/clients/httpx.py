@@ -26,7 +26,7 @@ KINDS: dict[str, FaultKind] = {
 
 
 def fault(error: BaseException) -> Fault | None:
-    """The fault of an exception; None without one, or if it is not of httpx or httpx2."""
+    """The transport fault that an exception of httpx or httpx2 reports; None if it reports none."""
     kind = kind_of(error, MODULES, KINDS)
     if kind is None or any(cls.__name__ == "SSEError" for cls in type(error).__mro__):
         # An SSEError reports invalid events, even if it is a TransportError as well.

@@ -49,10 +49,10 @@ class Machine:
         self._retry: int | None = None
         self._received_at_ns = 0
         self._error: Exception | None = None
-        self._started = self._ended = self._connect_at = self._connected_at = 0.0
+        self._started = self._ended = self._next_connect_at = self._opened_at = 0.0
         # The last event ID when the connection was opened.
-        self._connected_with_id = last_event_id
-        self._stats = StreamStats(0, 0, 0, 0, 0, None, 0.0)
+        self._opened_with_id = last_event_id
+        self._past_stats = StreamStats(0, 0, 0, 0, 0, None, 0.0)
         # Created here too, because a wrong argument must be reported at once.
         self._new_stream(())
 
@@ -85,7 +85,7 @@ class Machine:
     @property
     def stats(self) -> StreamStats:
         """The totals of all connections; `first_event` and `elapsed` count from the first one."""
-        past, stream = self._stats, self.stream
+        past, stream = self._past_stats, self.stream
         now = self._ended or time.monotonic()
         elapsed = now - self._started if self._started else 0.0
         if stream is None:
@@ -117,7 +117,7 @@ class Machine:
 
     def wait_left(self) -> float:
         """Seconds until the next connection."""
-        return max(0.0, self._connect_at - time.monotonic())
+        return max(0.0, self._next_connect_at - time.monotonic())
 
     def total_left(self) -> float:
         """Seconds until the total timeout; infinity without one."""
@@ -125,31 +125,32 @@ class Machine:
         return NEVER if total is None else self._started + total - time.monotonic()
 
     def begin_connecting(self) -> None:
-        """Prepare for a request: if it is cancelled, it must not be repeated at once."""
-        self._connect_at = time.monotonic() + wait_of(self._retry)
+        """Set the next wait first, so that a request that is cancelled is not repeated at once."""
+        self._next_connect_at = time.monotonic() + wait_of(self._retry)
 
     def open_stream(self, response: Any) -> EventStream:
         """Make the stream of a response the current one, and return it."""
-        self._connected_with_id = self._last_event_id
+        self._opened_with_id = self._last_event_id
         self.stream = stream = self._new_stream(response)
-        self._connected_at = time.monotonic() if self.is_open else 0.0
+        self._opened_at = time.monotonic() if self.is_open else 0.0
         if response.status_code in END_STATUSES:
             self.close()
         return stream
 
     def end_connection(self) -> None:
         """Drop the stream, and keep the state from which the next one resumes."""
-        before, self._stats = self._stats.events, self.stats
+        events_before = self._past_stats.events
+        self._past_stats = self.stats
         self._received_at_ns = self.received_at_ns
         self._last_event_id, self._retry = self.last_event_id, self.retry
         self.stream = None
         self._policy.connection_ended(
-            seconds=time.monotonic() - self._connected_at if self._connected_at else 0.0,
-            has_new_id=self._stats.events > before
-            and self._last_event_id not in ("", self._connected_with_id),
+            seconds=time.monotonic() - self._opened_at if self._opened_at else 0.0,
+            has_new_id=self._past_stats.events > events_before
+            and self._last_event_id not in ("", self._opened_with_id),
         )
         # For a task that was cancelled and iterates again; `reconnection` sets all other waits.
-        self._connect_at = time.monotonic() + wait_of(self._retry)
+        self._next_connect_at = time.monotonic() + wait_of(self._retry)
 
     def reconnection(self, error: Exception | None) -> Reconnection | None:
         """Plan the reconnection after a connection that ended or could not be opened.
@@ -164,7 +165,7 @@ class Machine:
             attempt, wait = self._policy.next(error, self._retry)
         except Exception as final:
             self._fail(final)
-        self._connect_at = time.monotonic() + wait
+        self._next_connect_at = time.monotonic() + wait
         return Reconnection(attempt, wait, error, self._last_event_id)
 
     def expire(self) -> NoReturn:

@@ -19,6 +19,7 @@ from ._wire_types import (
     finish_reason,
 )
 
+# Servers that speak as OpenAI does pass on these words too: see `_choices.py`.
 FINISH_REASONS = {
     "COMPLETE": "stop",
     "STOP_SEQUENCE": "stop",
