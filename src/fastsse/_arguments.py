@@ -26,11 +26,18 @@ def expect(name: str, value: object, kind: type[T]) -> T:
     return exact
 
 
+def expect_int(name: str, value: object) -> int:
+    """An int; a bool is none."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name}: expected int, got bool")
+    return expect(name, value, int)
+
+
 def expect_retry(retry: object) -> int | None:
     """`retry` as a number of milliseconds that a stream could set, or None."""
     if retry is None:
         return None
-    milliseconds = expect("retry", retry, int)
+    milliseconds = expect_int("retry", retry)
     if not 0 <= milliseconds <= MAX_RETRY:
         raise ValueError(f"retry: expected 0 to {MAX_RETRY} ms, or None, got {milliseconds}")
     return milliseconds
@@ -40,7 +47,7 @@ def expect_limit(max_event_size: object) -> int:
     """`max_event_size` in bytes; for None, a size that no event reaches."""
     if max_event_size is None:
         return sys.maxsize
-    limit = expect("max_event_size", max_event_size, int)
+    limit = expect_int("max_event_size", max_event_size)
     if limit < 1:
         raise ValueError(f"max_event_size: expected 1 or more bytes, or None, got {limit}")
     return min(limit, sys.maxsize)
@@ -66,11 +73,10 @@ def expect_duration(name: str, value: object) -> float:
 
 def expect_attempts(name: str, value: object) -> int:
     """A number of attempts, at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: expected int, got {_type_of(value)}")
-    if value < 1:
-        raise ValueError(f"{name}: expected 1 or more, got {value}")
-    return value
+    attempts = expect_int(name, value)
+    if attempts < 1:
+        raise ValueError(f"{name}: expected 1 or more, got {attempts}")
+    return attempts
 
 
 def expect_number(name: str, value: object, expected: str) -> float:

@@ -82,7 +82,7 @@ class ResponseError(SSEError):
         headers: Mapping[str, str],
         content_type: str | None,
         body: bytes = b"",
-        response: Any = None,
+        response: object = None,
     ) -> None:
         super().__init__(status_code, headers, content_type, body)
         self.status_code = status_code

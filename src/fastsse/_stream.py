@@ -44,8 +44,7 @@ def iter_events(
     the client's read timeout or shut its socket down. Over HTTP/2 all three shorten the read
     timeout, which bytes of other streams on the same connection extend. Over pyreqwest with `for`,
     and over iterables, they are checked between chunks. httpx over aiohttp and pyreqwest keep
-    their own read timeouts, and aiohttp its total: if one of them is shorter, the client's own
-    error is raised.
+    their own read timeouts, and aiohttp its total: a shorter one raises the client's own error.
 
     Args:
         source: a response of httpx, httpx2, requests, niquests, aiohttp, urllib3 or pyreqwest,
@@ -56,8 +55,7 @@ def iter_events(
         first_event_timeout: seconds until the first event; None for no limit.
         idle_timeout: seconds that a wait for bytes may take; any byte ends it, a comment's too.
         total_timeout: seconds that the whole stream may take.
-        check_response: raise ResponseError, before the first event, unless the status is 2xx
-            and the content type is text/event-stream.
+        check_response: raise ResponseError unless the status is 2xx, and the type event-stream.
         flush_at_end: at the end of the stream, also deliver an event without its blank line.
 
     Returns:

@@ -13,13 +13,14 @@ Clients are of httpx or httpx2. As in httpx-sse, the status of the response is n
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 
 from . import EventTooLargeError, iter_events
 from . import ServerSentEvent as _Event
 from . import SSEError as _Error
 from ._http import headers_for_events
 from ._response import has_event_stream_type
+from .clients import Response
 
 __version__ = "0.4.3"
 """The version of httpx-sse whose API this is, for code that reads it."""
@@ -103,6 +104,13 @@ class ServerSentEvent(_Base, metaclass=_AnyEvent):  # type: ignore[misc]
         raise TypeError("type 'fastsse.ServerSentEvent' is not an acceptable base type")
 
 
+class StreamingClient(Protocol):
+    """The method of a client of httpx or httpx2, sync or async, that is called here."""
+
+    @property
+    def stream(self) -> Any: ...
+
+
 class EventSource:
     """The events of one response.
 
@@ -110,8 +118,8 @@ class EventSource:
         response: a response of httpx or httpx2, sync or async, whose body is not read yet.
     """
 
-    def __init__(self, response: Any) -> None:
-        self._response = response
+    def __init__(self, response: Response) -> None:
+        self._response: Any = response
 
     @property
     def response(self) -> Any:
@@ -153,7 +161,9 @@ class EventSource:
 
 
 @contextmanager
-def connect_sse(client: Any, method: str, url: Any, **kwargs: Any) -> Iterator[EventSource]:
+def connect_sse(
+    client: StreamingClient, method: str, url: object, **kwargs: object
+) -> Iterator[EventSource]:
     """Send a request for events, and close the response at the end of `with`.
 
     Args:
@@ -171,7 +181,7 @@ def connect_sse(client: Any, method: str, url: Any, **kwargs: Any) -> Iterator[E
 
 @asynccontextmanager
 async def aconnect_sse(
-    client: Any, method: str, url: Any, **kwargs: Any
+    client: StreamingClient, method: str, url: object, **kwargs: object
 ) -> AsyncIterator[EventSource]:
     """The same as `connect_sse`, for an `httpx.AsyncClient` or `httpx2.AsyncClient`."""
     kwargs["headers"] = headers_for_events(kwargs.get("headers"))

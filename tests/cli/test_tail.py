@@ -99,7 +99,17 @@ class TestTail:
             (["{url}/stall", "--idle-timeout", "0.2"], Exit.TIMEOUT, "--idle-timeout=0.2"),
             (["{url}/stall", "--total-timeout", "0.2"], Exit.TIMEOUT, "--total-timeout=0.2"),
             (["{url}/drip", "--first-event-timeout", "0.2"], Exit.TIMEOUT, "first-event"),
-            (["{url}/events?think=5", "--total-timeout", "0.3"], Exit.TIMEOUT, "timed out"),
+            (
+                ["{url}/events?think=5", "--total-timeout", "0.3"],
+                Exit.TIMEOUT,
+                "--total-timeout=0.3",
+            ),
+            (["{url}/events?think=5", "--idle-timeout", "0.3"], Exit.TIMEOUT, "--idle-timeout=0.3"),
+            (
+                ["{url}/events?think=9", "--first-event-timeout", "1", "--idle-timeout", "0.1"],
+                Exit.TIMEOUT,
+                "--first-event-timeout=1 s",
+            ),
             (["{url}/events?delay=0.4", "--first-event-timeout", "0.3"], 0, "events: 3, chunks:"),
             (["{url}/large?size=99", "--max-event-size", "0"], Exit.END_OF_STREAM, "events: 3"),
             (

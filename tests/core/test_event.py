@@ -75,6 +75,8 @@ def test_a_subclass_is_taken_as_its_plain_value(twin: Any) -> None:
 
 
 def test_wrong_values(twin: Any) -> None:
+    with pytest.raises(TypeError, match="retry: expected int, got bool"):
+        twin.ServerSentEvent(retry=True)
     assert twin.ServerSentEvent(retry=2**63 - 1).retry == 2**63 - 1
     for retry in (-1, 2**63, 2**64):
         with pytest.raises(ValueError, match=f"retry: expected 0 to {2**63 - 1} ms.* got {retry}"):

@@ -84,7 +84,12 @@ def imports_of(path: Path) -> Iterator[tuple[str, ...]]:
     """What a module imports of this package, each as its path from the package down."""
     here = path.relative_to(SOURCE).parts[:-1]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
+        if isinstance(node, ast.Import):
+            assert all(alias.name.split(".")[0] != "fastsse" for alias in node.names), path
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            assert node.module is not None
+            assert node.module.split(".")[0] != "fastsse", path
+        elif isinstance(node, ast.ImportFrom):
             base = here[: len(here) - node.level + 1]
             names = tuple(node.module.split(".")) if node.module else ()
             yield from ((*base, *names, alias.name) for alias in node.names)

@@ -93,6 +93,7 @@ class TestArguments:
             ({"last_event_id": b"7"}, TypeError, "last_event_id: expected str, got bytes"),
             ({"last_event_id": None}, TypeError, "last_event_id: expected str, got NoneType"),
             ({"max_event_size": 1.5}, TypeError, "max_event_size: expected int, got float"),
+            ({"max_event_size": True}, TypeError, "max_event_size: expected int, got bool"),
             ({"max_event_size": 0}, ValueError, "max_event_size: expected 1 or more bytes"),
             ({"max_event_size": -1}, ValueError, "max_event_size: expected 1 or more bytes"),
         ],

@@ -186,6 +186,7 @@ STANDARD = [
     Difference(r"`data: x\r\n\r`, and `\n` in the next chunk: the event comes", arrival),
     typed("Text/Event-Stream"),
     typed("text/event-stream-2"),
+    typed("text/event-stream, application/json"),
 ]
 
 OTHERS = [

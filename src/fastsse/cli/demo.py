@@ -22,21 +22,21 @@ class Row:
     def __init__(self) -> None:
         self.events = 0
         self.tokens = 0
-        self.sent_at = 0
-        self.first_token_at = 0
-        self.last_token_at = 0
+        self.sent_at_ns = 0
+        self.first_token_at_ns = 0
+        self.last_token_at_ns = 0
 
     @property
     def seconds_to_first_token(self) -> float:
-        return (self.first_token_at - self.sent_at) / 1e9
+        return (self.first_token_at_ns - self.sent_at_ns) / 1e9
 
     @property
     def tokens_per_second(self) -> float:
-        seconds = (self.last_token_at - self.first_token_at) / 1e9
+        seconds = (self.last_token_at_ns - self.first_token_at_ns) / 1e9
         return (self.tokens - 1) / seconds if seconds else 0.0
 
     async def stream(self, client: httpx.AsyncClient, request: dict[str, Any]) -> None:
-        self.sent_at = perf_counter_ns()
+        self.sent_at_ns = perf_counter_ns()
         async with client.stream("POST", "/v1/chat/completions", json=request) as response:
             stream = iter_events(response, first_event_timeout=30, idle_timeout=30)
             async for event in stream:
@@ -46,8 +46,8 @@ class Row:
                 choices = event.json()["choices"]
                 if choices and choices[0]["delta"].get("content"):
                     self.tokens += 1
-                    self.first_token_at = self.first_token_at or stream.received_at_ns
-                    self.last_token_at = stream.received_at_ns
+                    self.first_token_at_ns = self.first_token_at_ns or stream.received_at_ns
+                    self.last_token_at_ns = stream.received_at_ns
 
 
 def run_demo(*, streams: int, tokens: int, rate: float) -> None:
@@ -106,8 +106,8 @@ def _table(answers: list[Row]) -> Table:
             f"{answer.seconds_to_first_token * 1000:.0f} ms",
             f"{answer.tokens_per_second:.1f}",
         )
-    began = min(answer.first_token_at for answer in answers)
-    seconds = (max(answer.last_token_at for answer in answers) - began) / 1e9
+    began = min(answer.first_token_at_ns for answer in answers)
+    seconds = (max(answer.last_token_at_ns for answer in answers) - began) / 1e9
     tokens = sum(answer.tokens for answer in answers)
     table.add_section()
     table.add_row(

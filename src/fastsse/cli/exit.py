@@ -60,9 +60,10 @@ def stderr() -> Console:
 def show_error(console: Console, error: Exception, about: str = "") -> Exit:
     """Show an error on one line, after the text of `about`; returns its exit code."""
     code = code_of(error)
+    text = str(error) or type(error).__name__
     if isinstance(error, StreamTimeout):
-        error.name = option_of(error.timeout)
-    lines = f"{about}{error or type(error).__name__}".splitlines()
+        text = text.replace(f"Timeouts.{error.timeout}=", f"{option_of(error.timeout)}=")
+    lines = f"{about}{text}".splitlines()
     console.print(Text(f"fastsse: {' '.join(lines)}", style="red"))
     return code
 

@@ -7,23 +7,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from io import TextIOWrapper
+from operator import itemgetter
 from typing import NoReturn, cast
 
 import httpx
 from rich.console import Console
 from rich.text import Text
 
-from .. import EventStream, Parser, ServerSentEvent, StreamStats
+from .. import EventStream, Parser, ServerSentEvent, StreamStats, StreamTimeout
 from .._reader import StreamReader
 from ..clients import Source, fault_of, source_of
 from ..deadlines import Deadlines
 from . import TWIN
-from .exit import Exit, UsageError, leave_closed_pipe, show_error, stderr
+from .exit import Exit, UsageError, leave_closed_pipe, option_of, show_error, stderr
 from .request import Request, open_file
 
 # In seconds: until the first event, for each wait for bytes, and for the whole stream.
 Timeouts = tuple[float | None, float | None, float | None]
 
+NAMES = (option_of("first_event"), option_of("idle"), option_of("total"))
 CONNECT_SECONDS = 30.0
 READ_SIZE = 64 * 1024
 
@@ -34,22 +36,36 @@ def _open_source(target: Request, timeouts: Timeouts) -> Iterator[tuple[Source, 
 
     They start when the request is sent, so that they include the wait for headers.
     """
-    limits = [seconds for seconds in timeouts if seconds is not None]
     if "://" in target.url:
-        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, read=min(limits, default=None))
+        name, seconds = _timeout_for_headers(timeouts)
+        timeout = httpx.Timeout(None, connect=CONNECT_SECONDS, read=seconds)
         with httpx.Client(timeout=timeout, follow_redirects=True) as client:
             began_ns = time.perf_counter_ns()
-            source = source_of(target.send_with(client))
+            try:
+                source = source_of(target.send_with(client))
+            except httpx.ReadTimeout as error:
+                elapsed = (time.perf_counter_ns() - began_ns) / 1e9
+                raise StreamTimeout(
+                    name, seconds or 0.0, name=option_of(name), elapsed=elapsed
+                ) from error
             # From here on, the stream keeps the timeouts.
             source.read_timeout().settimeout(None)
             yield source, began_ns
-    elif limits or target.data or target.headers or target.method:
+    elif any(timeouts) or target.data or target.headers or target.method:
         raise UsageError(f"{target.url}: expected a URL, which timeouts, -X, -H and -d need")
     else:
         with open_file(target.url) as file:
             # read1 returns the bytes that are available, so that a pipe's events show at once.
             chunks = iter(lambda: file.read1(READ_SIZE), b"")
             yield source_of(chunks), time.perf_counter_ns()
+
+
+def _timeout_for_headers(timeouts: Timeouts) -> tuple[str, float | None]:
+    """The timeout that expires first while headers are awaited; idle counts alone only."""
+    first_event, idle, total = timeouts
+    waiting = ("idle", idle) if first_event is None else ("first_event", first_event)
+    limits = [(name, limit) for name, limit in (waiting, ("total", total)) if limit is not None]
+    return min(limits, key=itemgetter(1), default=("total", None))
 
 
 def run_tail(
@@ -79,7 +95,7 @@ def run_tail(
         with _open_source(target, timeouts) as (source, began_ns):
             parser = Parser(last_event_id=last_event_id, max_event_size=max_event_size)
             reader = StreamReader(parser, started_ns=began_ns)
-            stream = EventStream(source, reader, Deadlines(*timeouts))
+            stream = EventStream(source, reader, Deadlines(*timeouts, names=NAMES))
             # perf_counter has no epoch. Adding this offset turns its values into Unix timestamps.
             epoch = time.time() - time.perf_counter()
             with stream:

@@ -48,7 +48,7 @@ class EventSource:
         total_timeout: seconds for all connections and the waits between them; None for no limit.
             With `for`, only the client's own timeouts end a wait for a response's headers.
         attempts: connections in a row without progress; None for no limit.
-        reset_after: seconds after which an open connection counts as progress.
+        reset_after: seconds after which an open connection counts as progress; None for never.
         on_reconnect: called with a `Reconnection` before each wait; it may be a coroutine function
             if the client is async.
         request: further arguments of the client's request: `headers`, `params`, `cookies`,
@@ -75,7 +75,7 @@ class EventSource:
         idle_timeout: float | None = None,
         total_timeout: float | None = None,
         attempts: int | None = 10,
-        reset_after: float = 60.0,
+        reset_after: float | None = 60.0,
         on_reconnect: Callable[[Reconnection], Any] | None = None,
         **request: object,
     ) -> None:

@@ -30,7 +30,6 @@ R = TypeVar("R")
 # Grace in seconds when another timeout equals the connect timeout, because the connect error says
 # more.
 GRACE = 0.5
-NAMES = {name: f"Timeouts.{name}" for name in Timeouts.__struct_fields__}
 
 logger = logging.getLogger(__name__)
 _numbers = itertools.count(1)
@@ -54,6 +53,7 @@ class JsonRequest:
         *,
         headers: Mapping[str, str],
         timeouts: Timeouts,
+        timeout_names: Mapping[str, str],
         retry: Retry,
         max_event_size: int | None,
         save_failed_requests: Path | None,
@@ -69,13 +69,14 @@ class JsonRequest:
         self._body = body
         self._headers = headers
         self._timeouts = timeouts
+        self._timeout_names = timeout_names
         self._retry = retry
         self._max_event_size = max_event_size
         self._folder = save_failed_requests
         self.log_context: dict[str, Any] = {
             "model": body.get("model"),
             "url": self._shown_url,
-            "timeouts": {name: timeouts.limit(name) for name in NAMES},
+            "timeouts": {name: timeouts.limit(name) for name in timeout_names},
         }
 
     async def open(self) -> EventStream:
@@ -159,8 +160,9 @@ class JsonRequest:
     def _deadlines(self) -> Deadlines:
         limit = self._timeouts.limit
         names = ("first_event", "idle", "total")
+        written = self._timeout_names
         deadlines = Deadlines(
-            *map(limit, names), names=(NAMES["first_event"], NAMES["idle"], NAMES["total"])
+            *map(limit, names), names=(written["first_event"], written["idle"], written["total"])
         )
         deadlines.call_age = (self.sent_ns - self._started_ns) / 1e9
         return deadlines
@@ -199,7 +201,7 @@ class JsonRequest:
 
     def _timeout(self, name: str, seconds: float | None, *, since_ns: int) -> StreamTimeout:
         elapsed = _seconds_since(since_ns)
-        return StreamTimeout(name, seconds or 0.0, name=NAMES[name], elapsed=elapsed)
+        return StreamTimeout(name, seconds or 0.0, name=self._timeout_names[name], elapsed=elapsed)
 
     def _new_request(self) -> Any:
         headers = {"Content-Type": "application/json", **self._headers}

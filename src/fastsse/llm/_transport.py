@@ -79,9 +79,10 @@ async def _close(http: Any, request: Any, response: Any) -> None:
             if response is not None:
                 await response.aclose()
         # Without a response the HTTP version is not known.
-        if response is None or response.http_version == "HTTP/2":
+        is_http2 = response is not None and response.http_version == "HTTP/2"
+        if response is None or is_http2:
             with suppress(Exception):
-                await reset_dropped(http, request)
+                await reset_dropped(http, request, is_http2=is_http2)
 
 
 async def drain(chunks: AsyncIterator[bytes], size: int, seconds: float) -> None:

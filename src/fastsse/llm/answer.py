@@ -239,12 +239,12 @@ class Answer(Generic[T, W]):
         return {} if self.response is None else self.response.headers
 
 
-def gaps_between(times: "array[int]") -> list[float]:
+def gaps_between(times_ns: "array[int]") -> list[float]:
     """The gaps between tokens in seconds, from their times in nanoseconds."""
-    return [(after - before) / 1e9 for before, after in pairwise(times)]
+    return [(after - before) / 1e9 for before, after in pairwise(times_ns)]
 
 
-def time_per_token(times: "array[int]", reported: int | None) -> float | None:
-    """The mean gap in seconds, by the server's count of tokens if it is larger than `times`."""
-    gaps = max(reported or 0, len(times)) - 1
-    return (times[-1] - times[0]) / 1e9 / gaps if len(times) > 1 else None
+def time_per_token(times_ns: "array[int]", reported: int | None) -> float | None:
+    """The mean gap in seconds, by the server's count of tokens if it is larger than `times_ns`."""
+    gaps = max(reported or 0, len(times_ns)) - 1
+    return (times_ns[-1] - times_ns[0]) / 1e9 / gaps if len(times_ns) > 1 else None

@@ -12,7 +12,7 @@ from .._http import HttpClient, without_secrets
 from ._request import JsonRequest
 from .answer import Answer
 from .deltas import DeltaReader, TokenReader
-from .options import DEFAULTS, Retry, Timeouts
+from .options import DEFAULTS, Retry, Timeouts, written_names
 from .shapes import shape_named
 from .types import Delta, Message, Token
 from .values import EventReader, JsonEvent, OnError, json_decoder, json_value
@@ -77,6 +77,7 @@ class Client:
         self.model = model
         given = _expect("timeouts", timeouts, Timeouts) or Timeouts()
         self.timeouts = given.inherit(Timeouts.from_environment()).inherit(DEFAULTS)
+        self._timeout_names = written_names(given)
         self.retry = _expect("retry", retry, Retry)
         expect_limit(max_event_size)
         self._max_event_size = max_event_size
@@ -263,13 +264,14 @@ class Client:
         is_same_server = urlsplit(url)[:2] == urlsplit(self.base_url)[:2]
         has_key = self._api_key is not None and is_same_server
         key = {"Authorization": f"Bearer {self._api_key}"} if has_key else {}
-        given = _expect("timeouts", timeouts, Timeouts)
+        given = _expect("timeouts", timeouts, Timeouts) or Timeouts()
         return JsonRequest(
             self._http,
             url,
             body,
             headers={**key, **(headers or {})},
-            timeouts=self.timeouts if given is None else given.inherit(self.timeouts),
+            timeouts=given.inherit(self.timeouts),
+            timeout_names=written_names(given, self._timeout_names),
             retry=self.retry or Retry(attempts=1),
             max_event_size=self._max_event_size,
             save_failed_requests=self._folder,

@@ -10,7 +10,7 @@ SSEError
 """
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Literal
 
 from .._errors import ProtocolError, SSEError, preview
 from .._parser import ServerSentEvent
@@ -63,18 +63,18 @@ class StreamError(SSEError):
         event: the event that reported it.
     """
 
-    def __init__(self, message: str, error: Any, event: ServerSentEvent) -> None:
+    def __init__(self, message: str, error: object, event: ServerSentEvent) -> None:
         super().__init__(message, error, event)
         self.message = message
         self.error = error
         self.event = event
 
     @property
-    def type(self) -> Any:
+    def type(self) -> object:
         return self.error.get("type") if isinstance(self.error, dict) else None
 
     @property
-    def code(self) -> Any:
+    def code(self) -> object:
         return self.error.get("code") if isinstance(self.error, dict) else None
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """`Timeouts` and `Retry`: how long a client waits, and how often it sends a request."""
 
 import os
+from collections.abc import Mapping
 from typing import Self
 
 import msgspec
@@ -70,11 +71,34 @@ class Timeouts(
         """
         given: dict[str, float | None] = {}
         for name in cls.__struct_fields__:
-            variable = f"FASTSSE_{name.upper()}_TIMEOUT"
+            variable = variable_of(name)
             text = os.environ.get(variable, "").strip()
             if text:
                 given[name] = _seconds_of(variable, text)
         return cls(**given)
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of the timeout with this name."""
+    return f"FASTSSE_{name.upper()}_TIMEOUT"
+
+
+def written_names(timeouts: Timeouts, inherited: Mapping[str, str] | None = None) -> dict[str, str]:
+    """How the user wrote each timeout, for errors.
+
+    Args:
+        timeouts: those that are given.
+        inherited: how the others were written; None for the environment and the defaults.
+    """
+    names = {}
+    for name in timeouts.__struct_fields__:
+        names[name] = f"Timeouts.{name}"
+        if getattr(timeouts, name) is UNSET:
+            if inherited is not None:
+                names[name] = inherited[name]
+            elif os.environ.get(variable_of(name), "").strip():
+                names[name] = variable_of(name)
+    return names
 
 
 def _seconds_of(variable: str, text: str) -> float | None:
