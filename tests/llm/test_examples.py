@@ -256,13 +256,13 @@ class TestResilientChat:
     def test_a_first_event_that_does_not_come(self, faulty: FaultyServer) -> None:
         limit = {"FASTSSE_FIRST_EVENT_TIMEOUT": "0.3"}
         _, err = fail(self.EXAMPLE, faulty.at("silent"), **limit)
-        assert "after 3 attempt(s): no event within Timeouts.first_event=0.3 s" in err
+        assert "after 3 attempt(s): no event within FASTSSE_FIRST_EVENT_TIMEOUT=0.3 s" in err
         assert len(faulty.requests["silent"]) == 3
 
     @pytest.mark.parametrize(
         ("how", "limit", "error"),
         [
-            ("stalls", {"FASTSSE_IDLE_TIMEOUT": "0.3"}, "Timeouts.idle=0.3 s"),
+            ("stalls", {"FASTSSE_IDLE_TIMEOUT": "0.3"}, "FASTSSE_IDLE_TIMEOUT=0.3 s"),
             ("broken", {}, "/v1/chat/completions broke: "),
         ],
     )

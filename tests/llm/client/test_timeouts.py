@@ -90,22 +90,18 @@ class TestTimeouts:
 class TestNames:
     """Errors name a timeout as the user wrote it."""
 
-    def error_of(self, memory: Way, timeouts: Timeouts | None = None) -> str:
+    def error_of(self, memory: Way, timeouts: Timeouts) -> str:
         with memory.scripted([head(), Step.STALL]) as server:
             return str(call(memory, server, retry=None, timeouts=timeouts).error)
 
     def test_of_arguments(self, memory: Way) -> None:
-        error = self.error_of(memory, timeouts=Timeouts(first_event=0.2))
+        error = self.error_of(memory, Timeouts(first_event=0.2))
         assert error.startswith("no event within Timeouts.first_event=0.2 s")
 
-    def test_of_the_defaults(self, memory: Way) -> None:
-        assert "within Timeouts.first_event=30 s" in self.error_of(memory)
-
     def test_of_the_environment(self, memory: Way, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("FASTSSE_FIRST_EVENT_TIMEOUT", "0.2")
-        assert "within FASTSSE_FIRST_EVENT_TIMEOUT=0.2 s" in self.error_of(memory)
-        given = self.error_of(memory, timeouts=Timeouts(first_event=0.1))
-        assert "within Timeouts.first_event=0.1 s" in given
+        monkeypatch.setenv("FASTSSE_TOTAL_TIMEOUT", "0.2")
+        assert "within FASTSSE_TOTAL_TIMEOUT=0.2 s" in self.error_of(memory, Timeouts())
+        assert "within Timeouts.total=0.1 s" in self.error_of(memory, Timeouts(total=0.1))
 
 
 class TestTotal:
