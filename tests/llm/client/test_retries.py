@@ -25,7 +25,7 @@ class TestRetry:
 
     def test_waits_have_jitter(self, memory: Way, caplog: pytest.LogCaptureFixture) -> None:
         with memory.scripted(*[BUSY] * 10, CHAT) as server:
-            retry = Retry(attempts=11, wait_initial=0, wait_max=0.02, wait_jitter=0.02)
+            retry = Retry(attempts=11, wait_initial=0, wait_max=20, wait_jitter=20)
             answer_of(memory, server, chat, retry=retry)
         scheduled = [record for record in caplog.records if "retry" in record.message]
         waits = {getattr(record, "stamina.wait_for") for record in scheduled}
