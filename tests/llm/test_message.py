@@ -106,6 +106,36 @@ class TestAccumulate:
             ToolCall(id="j", name="f", arguments="2"),
         )
 
+    @pytest.mark.parametrize(
+        "parts",
+        [
+            [part(0, id="i", name="f"), part(None, arguments="12"), part(None, arguments="34")],
+            [part(None, id="i", name="f"), part(None, arguments="12"), part(None, arguments="34")],
+            [part(None, id="i", name="f"), part(None, id="i", arguments="1234")],
+            [part(0, id="i", name="f"), part(1, arguments="12"), part(2, arguments="34")],
+            [part(0, id="i", name="f"), part(1, id="i", name="f", arguments="1234")],
+        ],
+        ids=["index once", "no index", "id again", "index of the part", "all again"],
+    )
+    def test_a_part_continues_the_call_that_it_names_or_the_open_one(
+        self, parts: list[Delta]
+    ) -> None:
+        assert accumulate(parts).tool_calls == (ToolCall(id="i", name="f", arguments="1234"),)
+
+    def test_a_part_with_the_id_of_an_earlier_call_is_of_that(self) -> None:
+        calls = accumulate(
+            [part(None, id=i, name="f", arguments="1") for i in ("a", "b")]
+            + [part(None, id="a", arguments="2"), part(None, arguments="3")]
+        ).tool_calls
+        assert [(call.id, call.arguments) for call in calls] == [("a", "123"), ("b", "1")]
+
+    def test_a_name_in_parts_is_joined(self) -> None:
+        parts = [part(id="i", name="get_"), part(name="weather"), part(arguments="{}")]
+        again = [*parts, part(name="weather", arguments=" ")]
+        assert accumulate(again).tool_calls == (
+            ToolCall(id="i", name="get_weather", arguments="{} "),
+        )
+
     def test_what_is_told_again_is_the_same_call(self) -> None:
         again = [
             part(id="i", name="f", arguments="1"),

@@ -56,11 +56,11 @@ def decode(
         loads: decodes the bytes to a value, or raises a ValueError.
 
     Returns:
-        The value, or DONE if the data is exactly `[DONE]`.
+        The value, or DONE if the data is `[DONE]`, with or without spaces around it.
 
     Raises:
         StreamError: the event's type is `error`, or the value is an object whose `error` is
-            not null.
+            neither null nor empty.
         DecodeError: the data is not UTF-8, or `loads` raised a ValueError.
     """
     data = event.data_bytes
@@ -76,6 +76,8 @@ def decode(
             data.decode()
         return loads(data)
     except _DECODER_ERRORS as error:
+        if data.strip() == _DONE_DATA:
+            return DONE
         raise DecodeError(event, str(error)) from error
 
 
@@ -90,16 +92,22 @@ def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Lit
             data.decode()
         chunk = loads(data)
     except _DECODER_ERRORS as error:
-        if data == _DONE_DATA:
+        if data.strip() == _DONE_DATA:
             return DONE
         # Data that is not a chunk may still be an error object.
         _expect_no_error(event)
         raise DecodeError(event, str(error)) from error
-    if chunk.error is not None:
+    # Some servers send an empty error with each chunk.
+    if chunk.error:
         raise stream_error(chunk.error, event)
     if event.event == "error":
         _expect_no_error(event)
     return chunk
+
+
+def is_keep_alive(event: ServerSentEvent) -> bool:
+    """Whether the data is empty, which no JSON is: some gateways keep connections alive so."""
+    return event.event != "error" and not event.data_bytes.strip()
 
 
 def _expect_no_error(event: ServerSentEvent) -> None:
@@ -108,7 +116,7 @@ def _expect_no_error(event: ServerSentEvent) -> None:
     except _DECODER_ERRORS:
         # Not an object, or not JSON: the caller's decoder reports it if the type is not `error`.
         found = None
-    if found is not None:
+    if found:
         raise stream_error(found, event)
     if event.event == "error":
         raise stream_error(_value_or_text(event), event)

@@ -9,7 +9,7 @@ import msgspec
 from .._arguments import DEFAULT_MAX_EVENT_SIZE
 from .._parser import ServerSentEvent
 from ._events import events_of
-from .decode import DONE, Done, decode
+from .decode import DONE, Done, decode, is_keep_alive
 from .errors import DecodeError, UnknownShapeError
 from .shapes import SHAPES, Shape, message_of, recognise, shape_named
 from .types import Delta, Message, Token, Usage
@@ -59,7 +59,12 @@ class DeltaReader(ValueReader[Delta]):
     def read(self, event: ServerSentEvent) -> Sequence[Delta]:
         if self.is_done:
             return ()
-        deltas = self._read_event(event)
+        try:
+            deltas = self._read_event(event)
+        except DecodeError:
+            if is_keep_alive(event):
+                return ()
+            raise
         for delta in deltas:
             if delta is DONE:
                 self.is_done = self.is_over = True

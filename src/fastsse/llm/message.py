@@ -35,6 +35,8 @@ class _ChoiceBuilder:
         self._texts: list[str] = []
         self._reasonings: list[str] = []
         self._calls: list[_CallBuilder] = []
+        # The call of the last part.
+        self._open_call: _CallBuilder | None = None
         # The latest call that has each index.
         self._by_index: dict[int, _CallBuilder] = {}
         self._finish_reason: str | None = None
@@ -50,14 +52,27 @@ class _ChoiceBuilder:
         self._token_ids += delta.token_ids
 
     def _call_of(self, part: ToolCallDelta) -> "_CallBuilder":
-        call = None if part.index is None else self._by_index.get(part.index)
-        # Some servers give all calls of a choice the same index.
-        if call is None or call.differs_from(part):
+        call = self._known_call(part)
+        if call is None:
             call = _CallBuilder()
             self._calls.append(call)
-            if part.index is not None:
-                self._by_index[part.index] = call
+        self._open_call = call
+        if part.index is not None:
+            self._by_index[part.index] = call
         return call
+
+    def _known_call(self, part: ToolCallDelta) -> "_CallBuilder | None":
+        """The call that the part continues; None if the part begins one."""
+        if part.id:
+            for call in reversed(self._calls):
+                if call.id == part.id:
+                    return call
+        if part.index in self._by_index:
+            call = self._by_index[part.index]
+            # Some servers give all calls of a choice the same index.
+            return None if call.is_followed_by(part) else call
+        # Some servers send an index or an id with the first part of a call only, or count parts.
+        return None if part.id or part.name else self._open_call
 
     def choice(self, index: int) -> Choice:
         return Choice(
@@ -75,12 +90,19 @@ class _CallBuilder:
         self._id = self._name = ""
         self._arguments: list[str] = []
 
-    def differs_from(self, part: ToolCallDelta) -> bool:
+    @property
+    def id(self) -> str:
+        return self._id
+
+    def is_followed_by(self, part: ToolCallDelta) -> bool:
+        """Whether a part with the same index belongs to another call."""
         return bool(self._id and part.id and part.name and part.id != self._id)
 
     def add(self, part: ToolCallDelta) -> None:
         self._id = self._id or part.id or ""
-        self._name = self._name or part.name or ""
+        # Servers send a name once, in parts before the arguments, or again with each part.
+        if part.name and part.name != self._name and not any(self._arguments):
+            self._name += part.name
         self._arguments.append(part.arguments)
 
     def call(self) -> ToolCall:

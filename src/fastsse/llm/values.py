@@ -16,7 +16,7 @@ from .._parser import ServerSentEvent
 from .._reader import StreamReader, StreamStats
 from .._stream import EventStream
 from ._events import events_of
-from .decode import DONE, Done, decode
+from .decode import DONE, Done, decode, is_keep_alive
 from .errors import DecodeError, IncompleteStreamError
 
 if TYPE_CHECKING:
@@ -212,7 +212,12 @@ class JsonReader(ValueReader[T]):
     def read(self, event: ServerSentEvent) -> Sequence[T]:
         if self.is_done:
             return ()
-        value = decode(event, self._loads)
+        try:
+            value = decode(event, self._loads)
+        except DecodeError:
+            if is_keep_alive(event):
+                return ()
+            raise
         if value is DONE:
             self.is_done = self.is_over = True
             return ()

@@ -59,7 +59,7 @@ def test_gives_what_json_gives_of_each_data(way: str, given: tuple[list[str], li
         if text == "[DONE]":
             break
         value = json.loads(text)
-        if isinstance(value, dict) and value.get("error") is not None:
+        if isinstance(value, dict) and value.get("error"):
             error = value["error"]
             break
         expected.append(value)

@@ -58,7 +58,7 @@ class TestErrors:
 class TestSkipping:
     def test_passes_over_what_is_no_value(self, way: str, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.DEBUG, "fastsse.llm")
-        stream = sse("1", "{half", "2", b'"\xff"', "[DONE] ", "3", "[DONE]")
+        stream = sse("1", "{half", "2", b'"\xff"', "[DONE", "3", "[DONE]")
         got = read(way, iter_json, [stream], on_error="skip", require_end=True)
         assert (got.values, got.error) == ([1, 2, 3], None)
         assert got.stream.parse_failures == 3
@@ -67,6 +67,13 @@ class TestSkipping:
         assert [vars(record)["parse_failures"] for record in records] == [1, 2, 3]
         assert "{half" in records[0].message
         assert "skipped" in records[0].message
+
+    @pytest.mark.parametrize("on_error", ["raise", "skip"])
+    def test_an_empty_event_keeps_alive_and_is_no_failure(self, way: str, on_error: Any) -> None:
+        stream = b"data:\n\n" + sse("1") + b"data: \n\ndata: \ndata:\n\n" + sse("2", "[DONE]")
+        got = read(way, iter_json, [stream], on_error=on_error, require_end=True)
+        assert (got.values, got.error) == ([1, 2], None)
+        assert got.stream.parse_failures == 0
 
     def test_counts_nothing_where_all_are_values(self, way: str) -> None:
         assert read(way, iter_json, [STREAM], on_error="skip").stream.parse_failures == 0
