@@ -38,7 +38,7 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "deadlines": [{"_model"}, {"on_asyncio", "on_trio", "on_socket"}, {"__init__"}],
     "llm": [
-        {"types", "errors", "_http2", "_events"},
+        {"types", "errors", "_http2", "_events", "_usage"},
         {"decode", "message", "options", "_transport"},
         {"shapes", "values"},
         {"deltas", "_request"},

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, Protocol, TypeVar
 import msgspec
 
 from .._parser import ServerSentEvent
+from ._usage import with_whole_usage
 from .errors import DecodeError, StreamError
 
 T = TypeVar("T")
@@ -96,13 +97,24 @@ def decode_chunk(event: ServerSentEvent, loads: Callable[[bytes], C]) -> C | Lit
             return DONE
         # Data that is not a chunk may still be an error object.
         _expect_no_error(event)
-        raise DecodeError(event, str(error)) from error
+        reduced = _decode_reduced(data, loads)
+        if reduced is None:
+            raise DecodeError(event, str(error)) from error
+        chunk = reduced
     # Some servers send an empty error with each chunk.
     if chunk.error:
         raise stream_error(chunk.error, event)
     if event.event == "error":
         _expect_no_error(event)
     return chunk
+
+
+def _decode_reduced(data: bytes, loads: Callable[[bytes], C]) -> C | None:
+    try:
+        whole = with_whole_usage(data)
+        return None if whole is None else loads(whole)
+    except _DECODER_ERRORS:
+        return None
 
 
 def is_keep_alive(event: ServerSentEvent) -> bool:
