@@ -56,6 +56,11 @@ class DeltaReader(ValueReader[Delta]):
         """Whether each choice that began has its finish reason."""
         return bool(self._finished) and self._begun <= self._finished
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no choice has begun or finished."""
+        return not self._begun and not self._finished
+
     def read(self, event: ServerSentEvent) -> Sequence[Delta]:
         if self.is_done:
             return ()
@@ -140,6 +145,10 @@ class TokenReader(ValueReader[Token]):
     @property
     def is_complete(self) -> bool:
         return self._deltas.is_complete
+
+    @property
+    def is_empty(self) -> bool:
+        return self._deltas.is_empty
 
     def read(self, event: ServerSentEvent) -> Sequence[Token]:
         if self.is_done:

@@ -42,15 +42,18 @@ class IncompleteStreamError(ProtocolError):
 
     Attributes:
         events: how many events were received.
+        is_empty: whether the stream ended with `[DONE]`, but no choice began or finished.
     """
 
-    def __init__(self, events: int) -> None:
-        super().__init__(events)
+    def __init__(self, events: int, is_empty: bool = False) -> None:
+        super().__init__(events, is_empty)
         self.events = events
+        self.is_empty = is_empty
 
     def __str__(self) -> str:
         events = "1 event" if self.events == 1 else f"{self.events} events"
-        return f"the stream ended after {events}, before [DONE] or a finish reason"
+        missing = "without an answer" if self.is_empty else "before [DONE] or a finish reason"
+        return f"the stream ended after {events}, {missing}"
 
 
 class StreamError(SSEError):

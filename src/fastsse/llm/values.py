@@ -90,6 +90,11 @@ class ValueReader(Generic[T]):
         """Whether all values have been read, though the stream may go on."""
         return self.is_done
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the stream has no answer so far."""
+        return False
+
     def read_first(self) -> None:
         """Read the first pending event now, so that its error is raised now."""
         for event in self.events.pending:
@@ -121,6 +126,8 @@ class ValueReader(Generic[T]):
             raise self.error
         self.is_over = True
         if self.is_done:
+            if self._require_end and self.is_empty:
+                raise IncompleteStreamError(self.events.stats.events, is_empty=True)
             return
         self.events.finish()
         if self._require_end and not self.is_complete:

@@ -96,8 +96,11 @@ class TestUnknownShapes:
     def test_are_not_what_only_ends(self, way: str) -> None:
         left = iter([sse("[DONE]"), b"unread"])
         got = read(way, deltas, left, require_end=True)
-        assert (got.values, got.error) == ([], None)
+        assert isinstance(got.error, IncompleteStreamError)
+        assert str(got.error) == "the stream ended after 1 event, without an answer"
+        assert (got.values, got.error.is_empty) == ([], True)
         assert next(left) == b"unread"
+        assert read(way, deltas, [sse("[DONE]")]).error is None
 
     def test_are_not_what_is_no_object(self, way: str) -> None:
         for data in ('"ping"', "[]", "1", "null", "ping"):

@@ -40,6 +40,33 @@ class TestSkipping:
         assert isinstance(got.error, StreamError)
 
 
+class TestErrorsOfGateways:
+    ERROR = {"message": "upstream is gone", "code": 502}  # noqa: RUF012
+
+    @pytest.mark.parametrize(
+        "last",
+        [
+            {"choices": [], "error": ERROR},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "error", "error": ERROR}]},
+            {"choices": [{"index": 0, "delta": {"content": "!"}, "error": "upstream is gone"}]},
+            {"choices": [], "x_groq": {"id": "r", "error": "upstream is gone"}},
+            {"object": "error", **ERROR},
+        ],
+        ids=["at the top", "on the choice", "with a text", "of Groq", "an error object"],
+    )
+    def test_come_after_the_text_before_them(self, way: str, last: dict[str, Any]) -> None:
+        got = read(way, deltas, [sse(chat("half"), json.dumps(last), "[DONE]")])
+        assert [delta.text for delta in got.values] == ["half"]
+        assert isinstance(got.error, StreamError)
+        assert got.error.message == "upstream is gone"
+
+    def test_of_a_completion(self, way: str) -> None:
+        chunks = [{"choices": [{"text": "half"}]}, {"choices": [{"text": "", "error": self.ERROR}]}]
+        got = read(way, deltas, [sse(*map(json.dumps, chunks))])
+        assert isinstance(got.error, StreamError)
+        assert got.error.code == 502
+
+
 class TestTheEnd:
     @pytest.mark.parametrize(
         ("data", "is_whole"),
@@ -59,7 +86,15 @@ class TestTheEnd:
             ),
             ([chat("a", end="stop"), json.dumps({"choices": [], "usage": USAGE})], True),
             (['{"type": "message_start"}'], False),
-            (['{"type": "message_start"}', '{"type": "message_stop"}'], True),
+            (['{"type": "message_start"}', '{"type": "message_stop"}'], False),
+            (
+                [
+                    '{"type": "message_start"}',
+                    '{"type": "message_delta", "delta": {"stop_reason": "end_turn"}}',
+                    '{"type": "message_stop"}',
+                ],
+                True,
+            ),
             (['{"type": "response.created"}'], False),
             (['{"type": "response.completed", "response": {}}'], True),
             (['{"type": "message-end", "delta": {"finish_reason": "COMPLETE"}}'], True),

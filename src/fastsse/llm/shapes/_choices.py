@@ -1,11 +1,14 @@
 """The choices of OpenAI's chats and completions, and of all compatible servers."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+import msgspec
 
 from ..._errors import preview
 from ..._parser import ServerSentEvent
+from ..decode import stream_error
 from ..types import Delta, ToolCallDelta
 from ._wire_types import OpenAIUsage, Struct, finish_reason, objects_in
 
@@ -50,6 +53,7 @@ class Choice(Struct):
     finish_reason: str | None = None
     logprobs: Any = None
     token_ids: tuple[int, ...] | None = None
+    error: Any = None
 
 
 def append_delta(
@@ -88,6 +92,16 @@ def has_choice_with(value: dict[str, Any], key: str) -> bool:
     return any(key in choice for choice in objects_in(value.get("choices")))
 
 
-def log_skipped(event: ServerSentEvent) -> None:
-    """Log an event that has neither choices nor usage."""
+def expect_no_error_in(choices: Iterable[Choice], event: ServerSentEvent) -> None:
+    """Raise the error that a gateway reports on a choice."""
+    for choice in choices:
+        if choice.error:
+            raise stream_error(choice.error, event)
+
+
+def skip_chunk(event: ServerSentEvent) -> None:
+    """Log an event that has neither choices nor usage; raise it if it is an error object."""
+    value = msgspec.json.decode(event.data_bytes)
+    if value.get("object") == "error":
+        raise stream_error(value, event)
     logger.debug("skipped an event without choices: %s", preview(event.data_bytes))

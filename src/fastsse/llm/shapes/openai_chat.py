@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from ..._parser import ServerSentEvent
-from ..decode import DONE, decode_chunk
+from ..decode import DONE, decode_chunk, stream_error
 from ..errors import DecodeError
 from ..message import accumulate
 from ..types import Delta, Message, ToolCallDelta
@@ -15,8 +15,9 @@ from ._choices import (
     Choice,
     append_delta,
     append_usage,
+    expect_no_error_in,
     has_choice_with,
-    log_skipped,
+    skip_chunk,
 )
 from ._template import TemplateReader
 from ._wire_types import (
@@ -64,6 +65,7 @@ class _ChatChoice(Choice):
 
 class _Groq(Struct):
     usage: OpenAIUsage | None = None
+    error: Any = None
 
 
 class _ChatChunk(Chunk):
@@ -99,11 +101,14 @@ def read_chunk(event: ServerSentEvent) -> Deltas:
     if len(choices) == 1 and usage is None and (text := _only_text(choices[0])):
         # Most chunks have only text, and the code below takes three times as long.
         return (Delta(text=text, index=choices[0].index or 0),)
+    expect_no_error_in(choices, event)
+    if chunk.x_groq is not None and chunk.x_groq.error:
+        raise stream_error(chunk.x_groq.error, event)
     deltas: list[Delta] = []
     for choice in choices:
         _append_content(deltas, choice, choice.delta or _NO_CONTENT)
     if chunk.choices is None and usage is None:
-        log_skipped(event)
+        skip_chunk(event)
     append_usage(deltas, usage)
     return deltas
 
@@ -117,6 +122,7 @@ def _only_text(choice: _ChatChoice) -> str | None:
         and choice.finish_reason is None
         and choice.logprobs is None
         and choice.token_ids is None
+        and not choice.error
         and delta.reasoning_content is None
         and delta.reasoning is None
         and delta.tool_calls is None

@@ -12,8 +12,9 @@ from ._choices import (
     Choice,
     append_delta,
     append_usage,
+    expect_no_error_in,
     has_choice_with,
-    log_skipped,
+    skip_chunk,
 )
 from ._template import TemplateReader
 from ._wire_types import END, Chunk, Deltas, OpenAIUsage, Shape
@@ -37,11 +38,12 @@ def read_chunk(event: ServerSentEvent) -> Deltas:
     chunk = decode_chunk(event, _decode_chunk)
     if chunk is DONE:
         return END
+    expect_no_error_in(chunk.choices or (), event)
     deltas: list[Delta] = []
     for choice in chunk.choices or ():
         append_delta(deltas, choice, FINISH_REASONS, text=choice.text or "")
     if chunk.choices is None and chunk.usage is None:
-        log_skipped(event)
+        skip_chunk(event)
     append_usage(deltas, chunk.usage)
     return deltas
 
