@@ -1,5 +1,6 @@
 """Rules of HTTP that several layers share: statuses, Retry-After, request headers."""
 
+import re
 import time
 from calendar import timegm
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from ._errors import ResponseError
 
 # Besides 5xx: Request Timeout and Too Many Requests.
 PASSING_STATUSES = {408, 429}
+NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 DEFAULT_HEADERS = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
 
 
@@ -31,10 +33,17 @@ def is_passing_status(error: ResponseError) -> bool:
 def retry_after(error: Exception | None) -> float:
     """The seconds in the response's Retry-After; 0 if it is missing or not valid.
 
+    Fractions count, and `retry-after-ms`, which Azure and OpenAI send, counts first.
+
     Source: RFC 9110, 10.2.3.
     """
-    value = error.headers.get("retry-after", "") if isinstance(error, ResponseError) else ""
-    if value.strip().isdecimal():
+    if not isinstance(error, ResponseError):
+        return 0.0
+    milliseconds = error.headers.get("retry-after-ms", "").strip()
+    if NUMBER.fullmatch(milliseconds):
+        return float(milliseconds) / 1000
+    value = error.headers.get("retry-after", "").strip()
+    if NUMBER.fullmatch(value):
         return float(value)
     try:
         date = parsedate(value)

@@ -12,6 +12,10 @@ from .._errors import ResponseError, StreamTimeout
 from .._http import is_passing_status, retry_after
 from .errors import TransportError
 
+# The code of a 429 that no wait ends.
+SPENT_QUOTA = b"insufficient_quota"
+CONFLICT = 409
+
 Seconds = float | None | UnsetType
 
 
@@ -117,9 +121,10 @@ WHOLE_ANSWER = 600.0
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """How often a request is sent until its first event is received; never after that.
 
-    A request is sent again if the connection cannot be opened or breaks, for a status of 408, 429
-    or 5xx, and if neither headers nor a first event is received in time. The wait grows
-    exponentially, with jitter; the response's `Retry-After` replaces it.
+    A request is sent again if the connection cannot be opened or breaks, if neither headers nor a
+    first event is received in time, and for a status of 408, 409, 429 or 5xx, unless the quota is
+    spent. `x-should-retry` of the response overrides the status. The wait grows exponentially, with
+    jitter; the response's `Retry-After` replaces it.
 
     Attributes:
         attempts: the most attempts; 1 for no retry.
@@ -148,7 +153,17 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if isinstance(error, StreamTimeout):
             return error.timeout in ("connect", "headers", "first_event")
-        if isinstance(error, ResponseError) and is_passing_status(error):
+        if isinstance(error, ResponseError) and _may_pass(error):
             seconds = retry_after(error)
             return (seconds or True) if seconds <= self.longest_retry_after else False
         return False
+
+
+def _may_pass(error: ResponseError) -> bool:
+    """Whether the same request may succeed later, by the response's own word if it has one."""
+    advice = error.headers.get("x-should-retry", "").strip().lower()
+    if advice in ("true", "false"):
+        return advice == "true"
+    if SPENT_QUOTA in error.body:
+        return False
+    return error.status_code == CONFLICT or is_passing_status(error)

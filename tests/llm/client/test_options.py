@@ -130,14 +130,30 @@ def answer(status: int, retry_after: str | None = None) -> ResponseError:
 
 
 class TestRetry:
-    @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 529])
+    @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
     def test_of_a_status_that_passes(self, status: int) -> None:
         assert Retry().wait_for(answer(status)) is True
 
-    @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 409, 422, 499, 600])
+    @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 422, 499, 600])
     def test_of_no_other(self, status: int) -> None:
         assert Retry().wait_for(answer(status)) is False
         assert Retry().wait_for(answer(status, "1")) is False
+
+    @pytest.mark.parametrize(
+        ("advice", "again"), [("true", True), ("FALSE", False), ("maybe", None)]
+    )
+    def test_of_what_the_response_advises(self, advice: str, again: bool | None) -> None:
+        for status in (400, 429):
+            error = ResponseError(status, {"x-should-retry": advice}, None)
+            assert Retry().wait_for(error) is ((status == 429) if again is None else again)
+
+    def test_of_no_quota_that_is_spent(self) -> None:
+        body = b'{"error": {"message": "no luck", "code": "insufficient_quota"}}'
+        assert Retry().wait_for(ResponseError(429, {}, "application/json", body)) is False
+
+    def test_waits_for_milliseconds(self) -> None:
+        headers = {"retry-after-ms": "1500", "retry-after": "7"}
+        assert Retry().wait_for(ResponseError(429, headers, None)) == 1.5
 
     @pytest.mark.parametrize("kind", ["dns", "refused", "tls", "timeout", "broken"])
     def test_of_a_connection(self, kind: Any) -> None:
@@ -178,6 +194,7 @@ class TestRetry:
         ("asked", "wait"),
         [
             ("7", 7),
+            ("1.5", 1.5),
             ("0", True),
             ("60", 60),
             ("61", False),
