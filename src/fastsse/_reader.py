@@ -210,7 +210,7 @@ class StreamReader:
         return self.error
 
     @property
-    def is_open(self) -> bool:
+    def can_receive(self) -> bool:
         """Whether chunks may still be received."""
         return not self.is_over and not self.is_closed
 

@@ -2,14 +2,13 @@
 
 import copy
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from scripts import run
+from type_checking import expect_errors
 
 from fastsse import llm
 from fastsse.llm import (
@@ -218,12 +217,4 @@ Token("x")
 
 
 def test_types(tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="mypy is not installed")
-    (tmp_path / "typed.py").write_text(TYPED + WRONG)
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "typed.py"],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    first = TYPED.count("\n") + 1
-    lines = {int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line}
-    assert lines == set(range(first, first + WRONG.count("\n"))), done.stdout + done.stderr
+    expect_errors(tmp_path, TYPED, WRONG)

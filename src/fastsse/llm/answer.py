@@ -199,7 +199,7 @@ class Answer(Generic[T, W]):
         events = self._events
         try:
             # Chunks may be left: the stream reported its end before the body ended.
-            if events is not None and self._reader.is_over and events.reader.is_open:
+            if events is not None and self._reader.is_over and events.reader.can_receive:
                 await drain(await events.achunks(), DRAIN_SIZE, DRAIN_SECONDS)
         finally:
             await self.aclose()

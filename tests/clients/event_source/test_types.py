@@ -1,10 +1,8 @@
 """`EventSource` is typed: mypy accepts the clients of httpx and httpx2, and reports wrong ones."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
+from type_checking import expect_errors
 
 TYPED = """
 import httpx, httpx2
@@ -26,12 +24,4 @@ EventSource(httpx.Client(), "GET", "http://server/", attempts="3")
 
 
 def test_types(tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="mypy is not installed")
-    (tmp_path / "typed.py").write_text(TYPED + WRONG)
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "typed.py"],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    first = TYPED.count("\n") + 1
-    lines = [int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line]
-    assert lines == [first, first + 1], done.stdout + done.stderr
+    expect_errors(tmp_path, TYPED, WRONG)

@@ -1,11 +1,9 @@
 """`fastsse.httpx_sse` is typed: mypy accepts right uses and reports wrong ones."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
 from reading import DROPS
+from type_checking import expect_errors
 
 pytestmark = DROPS
 
@@ -36,18 +34,11 @@ async def aread(client: httpx.AsyncClient) -> None:
 
 facts(httpx_sse.ServerSentEvent("e", None, "1", 5))
 """
+WRONG = """facts(1)
+httpx_sse.ServerSentEvent().data = ""
+httpx_sse.ServerSentEvent(retry="5")
+"""
 
 
 def test_types(tmp_path: Path) -> None:
-    pytest.importorskip("mypy", reason="mypy is not installed")
-    wrong = (
-        'facts(1)\nhttpx_sse.ServerSentEvent().data = ""\nhttpx_sse.ServerSentEvent(retry="5")\n'
-    )
-    (tmp_path / "typed.py").write_text(TYPED + wrong)
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "typed.py"],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    first = TYPED.count("\n") + 1
-    lines = [int(line.split(":")[1]) for line in done.stdout.splitlines() if ": error:" in line]
-    assert lines == [first, first + 1, first + 2], done.stdout + done.stderr
+    expect_errors(tmp_path, TYPED, WRONG)
