@@ -129,6 +129,24 @@ class TestAccumulate:
         ).tool_calls
         assert [(call.id, call.arguments) for call in calls] == [("a", "123"), ("b", "1")]
 
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            ({"index": 0}, {"index": 0}),
+            ({"index": 0, "id": "i"}, {"index": 0, "id": "i"}),
+            ({"index": 0, "id": "i"}, {"index": 1, "id": "i"}),
+        ],
+        ids=["an index", "an index and an id", "an id"],
+    )
+    def test_whole_calls_that_share_something_are_two(self, first: Any, second: Any) -> None:
+        parts = [
+            part(**first, name="f", arguments='{"a": '),
+            part(first["index"], arguments="1}"),
+            part(**second, name="g", arguments='{"b": 2}'),
+        ]
+        found = [(call.name, call.arguments) for call in accumulate(parts).tool_calls]
+        assert found == [("f", '{"a": 1}'), ("g", '{"b": 2}')]
+
     def test_a_name_in_parts_is_joined(self) -> None:
         parts = [part(id="i", name="get_"), part(name="weather"), part(arguments="{}")]
         again = [*parts, part(name="weather", arguments=" ")]

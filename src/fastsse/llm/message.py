@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from .types import Choice, Delta, Message, ToolCall, ToolCallDelta, Usage
 
 
@@ -63,16 +65,15 @@ class _ChoiceBuilder:
 
     def _known_call(self, part: ToolCallDelta) -> "_CallBuilder | None":
         """The call that the part continues; None if the part begins one."""
+        call = None
         if part.id:
-            for call in reversed(self._calls):
-                if call.id == part.id:
-                    return call
-        if part.index in self._by_index:
-            call = self._by_index[part.index]
-            # Some servers give all calls of a choice the same index.
-            return None if call.is_followed_by(part) else call
+            call = next((call for call in reversed(self._calls) if call.id == part.id), None)
+        if call is None and part.index is not None:
+            call = self._by_index.get(part.index)
         # Some servers send an index or an id with the first part of a call only, or count parts.
-        return None if part.id or part.name else self._open_call
+        if call is None and not part.id and not part.name:
+            call = self._open_call
+        return None if call is None or call.is_followed_by(part) else call
 
     def choice(self, index: int) -> Choice:
         return Choice(
@@ -95,8 +96,20 @@ class _CallBuilder:
         return self._id
 
     def is_followed_by(self, part: ToolCallDelta) -> bool:
-        """Whether a part with the same index belongs to another call."""
-        return bool(self._id and part.id and part.name and part.id != self._id)
+        """Whether a part with the same index or ID begins another call, as some servers do."""
+        if not part.name:
+            return False
+        has_other_id = bool(self._id and part.id and part.id != self._id)
+        return has_other_id or (part.arguments.lstrip()[:1] == "{" and self._is_whole())
+
+    def _is_whole(self) -> bool:
+        # Most parts fail the cheap test, so that the work stays linear in the arguments.
+        if not self._arguments or self._arguments[-1].rstrip()[-1:] != "}":
+            return False
+        try:
+            return isinstance(msgspec.json.decode("".join(self._arguments)), dict)
+        except (ValueError, RecursionError):
+            return False
 
     def add(self, part: ToolCallDelta) -> None:
         self._id = self._id or part.id or ""
