@@ -114,8 +114,18 @@ class TestAccumulate:
             [part(None, id="i", name="f"), part(None, id="i", arguments="1234")],
             [part(0, id="i", name="f"), part(1, arguments="12"), part(2, arguments="34")],
             [part(0, id="i", name="f"), part(1, id="i", name="f", arguments="1234")],
+            [part(0, id="i", arguments="12"), part(0, name="f", arguments="34")],
+            [part(None, id="i", name="f", arguments="12"), part(None, name="f", arguments="34")],
         ],
-        ids=["index once", "no index", "id again", "index of the part", "all again"],
+        ids=[
+            "index once",
+            "no index",
+            "id again",
+            "index of the part",
+            "all again",
+            "a late name",
+            "name again",
+        ],
     )
     def test_a_part_continues_the_call_that_it_names_or_the_open_one(
         self, parts: list[Delta]
@@ -193,6 +203,17 @@ class TestMessageOf:
         return json.dumps(
             {"object": "chat.completion", "choices": [choice], "usage": usage}
         ).encode()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {"choices": [{"message": {"content": "hi"}, "error": {"message": "busy"}}]},
+            {"choices": [{"message": {"content": "hi"}}], "x_groq": {"error": "busy"}},
+        ],
+    )
+    def test_errors_beside_the_message(self, body: dict[str, Any]) -> None:
+        with pytest.raises(StreamError, match="busy"):
+            message_of(json.dumps(body).encode())
 
     def test_chat(self) -> None:
         assert message_of(self.chat(content="a", reasoning_content="r", refusal=None)) == Message(

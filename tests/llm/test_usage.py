@@ -45,6 +45,16 @@ def test_of_a_chat(usage: Any, expected: Usage | None, place: str) -> None:
     assert message.usage == expected
 
 
+@pytest.mark.parametrize(
+    "number", ["1e400", "9" * 400, "NaN", "-Infinity", '{"a":' * 300 + "1" + "}" * 300]
+)
+def test_of_numbers_that_no_count_is(number: str) -> None:
+    data = json.dumps(CHAT | {"usage": {"prompt_tokens": "?", "completion_tokens": 3.0}})
+    stream = f"data: {data}\n\n".replace('"?"', number).encode()
+    message = accumulate(deltas([stream], shape="openai-chat"))
+    assert (message.text, message.usage.completion_tokens) == ("hi", 3)
+
+
 def test_of_other_shapes() -> None:
     message = message_of(
         {"type": "message_start", "message": {"usage": {"input_tokens": 2.0}}},

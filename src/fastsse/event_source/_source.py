@@ -193,7 +193,8 @@ class EventSource:
             if planned is not None and self._on_reconnect is not None:
                 result = self._on_reconnect(planned)
                 if isawaitable(result):
-                    await result
+                    with anyio.move_on_after(machine.total_left()) as self._scope:
+                        await result
         await self.aclose()
         raise StopAsyncIteration
 

@@ -1,10 +1,12 @@
 """Usage that a typed decoder refuses, reduced to the whole numbers in it."""
 
-import math
+import json
 from typing import Any
 
 import msgspec
 
+# Of msgspec's integers. No other number is below it: infinity is not, and NaN is not either.
+LIMIT = 2**63
 KEYS = ("usage", "usageMetadata")
 
 
@@ -16,7 +18,8 @@ def with_whole_usage(data: bytes) -> bytes | None:
     Raises:
         ValueError, RecursionError: the data is not JSON.
     """
-    value = msgspec.json.decode(data)
+    # Unlike msgspec, json reads numbers that no float holds.
+    value = json.loads(data)
     return msgspec.json.encode(value) if _reduce(value) else None
 
 
@@ -37,10 +40,15 @@ def _reduce(value: Any) -> bool:
 def _counts_of(usage: Any) -> dict[str, Any] | None:
     if not isinstance(usage, dict):
         return None
-    counts = {key: _counts_of(x) if isinstance(x, dict) else _whole(x) for key, x in usage.items()}
-    return {key: count for key, count in counts.items() if count is not None}
+    details = {key: _whole_in(x) for key, x in usage.items() if isinstance(x, dict)}
+    return {**_whole_in(usage), **{key: found for key, found in details.items() if found}}
+
+
+def _whole_in(counts: dict[str, Any]) -> dict[str, int]:
+    whole = {key: _whole(count) for key, count in counts.items()}
+    return {key: count for key, count in whole.items() if count is not None}
 
 
 def _whole(count: Any) -> int | None:
     is_number = isinstance(count, (int, float)) and not isinstance(count, bool)
-    return int(count) if is_number and math.isfinite(count) else None
+    return int(count) if is_number and abs(count) < LIMIT else None

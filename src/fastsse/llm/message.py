@@ -71,8 +71,8 @@ class _ChoiceBuilder:
         if call is None and part.index is not None:
             call = self._by_index.get(part.index)
         # Some servers send an index or an id with the first part of a call only, or count parts.
-        if call is None and not part.id and not part.name:
-            call = self._open_call
+        if call is None and not part.id and self._open_call is not None:
+            call = self._open_call if self._open_call.is_continued_by(part) else None
         return None if call is None or call.is_followed_by(part) else call
 
     def choice(self, index: int) -> Choice:
@@ -102,6 +102,12 @@ class _CallBuilder:
         has_other_id = bool(self._id and part.id and part.id != self._id)
         return has_other_id or (part.arguments.lstrip()[:1] == "{" and self._is_whole())
 
+    def is_continued_by(self, part: ToolCallDelta) -> bool:
+        """Whether a part with neither index nor ID can only be of this call."""
+        if not part.name:
+            return True
+        return part.name == self._name and any(self._arguments) and not self._is_whole()
+
     def _is_whole(self) -> bool:
         # Most parts fail the cheap test, so that the work stays linear in the arguments.
         if not self._arguments or self._arguments[-1].rstrip()[-1:] != "}":
@@ -114,7 +120,7 @@ class _CallBuilder:
     def add(self, part: ToolCallDelta) -> None:
         self._id = self._id or part.id or ""
         # Servers send a name once, in parts before the arguments, or again with each part.
-        if part.name and part.name != self._name and not any(self._arguments):
+        if part.name and part.name != self._name and not (self._name and any(self._arguments)):
             self._name += part.name
         self._arguments.append(part.arguments)
 

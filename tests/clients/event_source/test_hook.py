@@ -5,9 +5,10 @@ from typing import Any
 
 import anyio
 import pytest
-from event_sources import GONE, Way, event, serving, status, stream
+from event_sources import GONE, Way, event, serving, soon, status, stream
 from reading import DROPS, connections_of
 
+import fastsse
 from fastsse.event_source import EventSource, Reconnection
 
 pytestmark = DROPS
@@ -148,3 +149,40 @@ class TestNextAndStats:
         with library.Client() as client:
             source = EventSource(client, "GET", "http://user:pass@host/path?key=secret")
             assert repr(source) == "<EventSource of GET http://host/path, connecting>"
+
+    def test_aclose_ends_its_wait(self, library: Any, loop: Any) -> None:
+        async def main() -> None:
+            async with library.AsyncClient() as client:
+                told = anyio.Event()
+
+                async def hook(_: Reconnection) -> None:
+                    told.set()
+                    await anyio.sleep(60)
+
+                source = EventSource(client, "GET", server.url, on_reconnect=hook)
+
+                async def close() -> None:
+                    await told.wait()
+                    await source.aclose()
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(close)
+                    assert [event.data async for event in source] == ["1"]
+                assert source.state == "closed"
+
+        with serving(stream(event(1))) as server, soon():
+            loop(main)
+
+    def test_the_total_timeout_ends_its_wait(self, library: Any, loop: Any) -> None:
+        async def main() -> None:
+            async with library.AsyncClient() as client:
+                source = EventSource(
+                    client, "GET", server.url, total_timeout=0.3,
+                    on_reconnect=lambda _: anyio.sleep(60),
+                )  # fmt: skip
+                with pytest.raises(fastsse.StreamTimeout, match="within total_timeout"):
+                    async for _ in source:
+                        pass
+
+        with serving(stream(event(1))) as server, soon():
+            loop(main)

@@ -84,6 +84,7 @@ class _WholeChoice(Choice):
 class _WholeAnswer(Chunk, kw_only=True):
     choices: list[_WholeChoice]
     usage: OpenAIUsage | None = None
+    x_groq: _Groq | None = None
 
 
 _decode_chunk = msgspec.json.Decoder(_ChatChunk).decode
@@ -101,9 +102,7 @@ def read_chunk(event: ServerSentEvent) -> Deltas:
     if len(choices) == 1 and usage is None and (text := _only_text(choices[0])):
         # Most chunks have only text, and the code below takes three times as long.
         return (Delta(text=text, index=choices[0].index or 0),)
-    expect_no_error_in(choices, event)
-    if chunk.x_groq is not None and chunk.x_groq.error:
-        raise stream_error(chunk.x_groq.error, event)
+    _expect_no_error(choices, chunk.x_groq, event)
     deltas: list[Delta] = []
     for choice in choices:
         _append_content(deltas, choice, choice.delta or _NO_CONTENT)
@@ -111,6 +110,12 @@ def read_chunk(event: ServerSentEvent) -> Deltas:
         skip_chunk(event)
     append_usage(deltas, usage)
     return deltas
+
+
+def _expect_no_error(choices: Iterable[Choice], groq: _Groq | None, event: ServerSentEvent) -> None:
+    expect_no_error_in(choices, event)
+    if groq is not None and groq.error:
+        raise stream_error(groq.error, event)
 
 
 def _only_text(choice: _ChatChoice) -> str | None:
@@ -168,6 +173,7 @@ def message_of(body: bytes) -> Message:
     whole = decode_chunk(event, _decode_whole)
     if whole is DONE:
         raise DecodeError(event, "expected an answer, got the end of a stream")
+    _expect_no_error(whole.choices, whole.x_groq, event)
     deltas: list[Delta] = []
     for choice in whole.choices:
         _append_content(deltas, choice, choice.message or _Content(choice.text))
